@@ -1,0 +1,233 @@
+"""The frozen data types that the grader's parts hand to each other, and the report's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+import msgspec
+
+REPORT_SCHEMA = "grader-report/1"
+
+
+class Outcome(StrEnum):
+    """How a case or a rubric item ended; GRADER_ERROR alone is the grader's own fault."""
+
+    PASSED = "PASSED"
+    PARTIAL = "PARTIAL"
+    FAILED = "FAILED"
+    TIMEOUT = "TIMEOUT"
+    MEMORY = "MEMORY"
+    CRASHED = "CRASHED"
+    NEEDS_REVIEW = "NEEDS_REVIEW"
+    NOT_RUN = "NOT_RUN"
+    GRADER_ERROR = "GRADER_ERROR"
+
+
+class Suite(StrEnum):
+    """Where a case comes from."""
+
+    PUBLIC = "public"
+    HIDDEN = "hidden"
+    STRUCTURE = "structure"
+
+
+class Audience(StrEnum):
+    """Who reads a report: staff see all, students see nothing that hidden tests hold."""
+
+    STAFF = "staff"
+    STUDENT = "student"
+
+
+class Flag(msgspec.Struct, frozen=True):
+    """Something for a person to look at; it never changes points."""
+
+    id: str
+    message: str
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who handed in, as far as the archive's name tells.
+
+    Attributes
+    ----------
+    first_name, last_name : str or None
+        Upper-case words joined by underscores; None where the name could not be read.
+    """
+
+    first_name: str | None
+    last_name: str | None
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """One student's unpacked work, wholly in memory: nothing of it touches the host's disk.
+
+    Attributes
+    ----------
+    archive : str
+        File name of the zip (or of the folder, for `grader check`), without its folders.
+    sha256 : str
+        Hex digest of the archive's bytes; for a folder, of its names and contents.
+    identity : Identity
+        The student, read from the archive's name.
+    files : mapping of str to bytes
+        Contents by POSIX path relative to the submission's root folder.
+    folders : frozenset of str
+        POSIX paths of all folders below the root, also empty ones.
+    naming : tuple of Finding
+        What intake found about names and packaging, each said to the student.
+    """
+
+    archive: str
+    sha256: str
+    identity: Identity
+    files: Mapping[str, bytes] = MappingProxyType({})
+    folders: frozenset[str] = frozenset()
+    naming: tuple[Finding, ...] = ()
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing intake noticed about an archive's name or packaging.
+
+    Attributes
+    ----------
+    id : str
+        Short name from a closed set, such as `missing-suffix` or `nested-twice`.
+    costs : str or None
+        Id of the structure case that loses its points for it; None for a mere remark.
+    message : str
+        What was found and what to do, for the student.
+    """
+
+    id: str
+    costs: str | None
+    message: str
+
+
+class CaseResult(msgspec.Struct, frozen=True):
+    """The result of one case: one pytest node, or one line of the structure check.
+
+    Attributes
+    ----------
+    id : str
+        Unique in its item, such as `softmax/large-logits[1x7]`.
+    suite : Suite
+        Public, hidden or structure.
+    outcome : Outcome
+        How it ended.
+    weight : float
+        Its share of the item's points, relative to the other cases; positive.
+    seconds : float
+        Wall time.
+    about : str
+        One student-safe sentence on what the case is about.
+    feedback : tuple of str
+        For the student; never holds a hidden value.
+    diagnostics : tuple of str
+        For staff: shapes, seed, largest error, tracebacks.
+    """
+
+    id: str
+    suite: Suite
+    outcome: Outcome
+    weight: float
+    seconds: float = 0.0
+    about: str = ""
+    feedback: tuple[str, ...] = ()
+    diagnostics: tuple[str, ...] = ()
+
+
+class ItemResult(msgspec.Struct, frozen=True):
+    """What one check found for one rubric item, before and after scoring.
+
+    Attributes
+    ----------
+    id, description : str
+        As in `lab.toml`.
+    max_points : float
+        What the item is worth.
+    outcome : Outcome
+        How the item ended as a whole.
+    points : float or None
+        None where nothing could be judged (NOT_RUN, GRADER_ERROR); never rounded.
+    feedback : tuple of str
+        For the student, about the item as a whole.
+    cases : tuple of CaseResult
+        In the order they ran.
+    output : str
+        What the student's code printed, capped and cleaned; for staff.
+    """
+
+    id: str
+    description: str
+    max_points: float
+    outcome: Outcome
+    points: float | None = None
+    feedback: tuple[str, ...] = ()
+    cases: tuple[CaseResult, ...] = ()
+    output: str = ""
+
+
+class SubmissionStamp(msgspec.Struct, frozen=True):
+    """The submission as the report names it."""
+
+    archive: str
+    sha256: str
+    first_name: str | None
+    last_name: str | None
+    lms: dict[str, str] | None = None
+
+
+class SuiteStamp(msgspec.Struct, frozen=True):
+    """Which tests judged, and with which seed: enough to run the same cases again."""
+
+    version: str
+    sha256: str
+    seed: int
+
+
+class SandboxStamp(msgspec.Struct, frozen=True):
+    """Where the student's code ran, and under which limits.
+
+    Attributes
+    ----------
+    kind : str
+        `docker`, `bubblewrap` or `process`.
+    image_digest : str or None
+        What the code could import: the image's id, or the runtime's digest.
+    isolated : bool
+        False for `process`: a plain process sees the host.
+    limits : mapping of str to float
+        As in `lab.toml`, with units in the names.
+    """
+
+    kind: str
+    image_digest: str | None
+    isolated: bool
+    limits: dict[str, float]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """`grader-report/1`, the document that `grader grade` prints.
+
+    Attributes
+    ----------
+    score : float or None
+        Sum of the items' points; None when a GRADER_ERROR keeps it from being known.
+    score_note : str or None
+        Says what the score leaves out, such as items that were not run.
+    """
+
+    schema: str = REPORT_SCHEMA
+    submission: SubmissionStamp
+    score: float | None
+    max_score: float
+    score_note: str | None
+    items: tuple[ItemResult, ...]
+    flags: tuple[Flag, ...]
+    suite: SuiteStamp
+    sandbox: SandboxStamp | None
+    timings: dict[str, float]
+    graded_at: str
+    grader_version: str
