@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 # Control characters could rewrite a terminal, format characters (bidi overrides among them)
-# could make a name read as another; surrogates cannot be encoded at all.
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+# could make a name read as another, line separators end a line, surrogates have no encoding.
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def printable(text: str, limit: int, keep: str = "") -> str:
