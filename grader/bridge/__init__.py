@@ -1,0 +1,1 @@
+"""The bridge: how tests on the trusted side use objects that live in the sandbox."""

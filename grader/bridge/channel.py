@@ -1,0 +1,242 @@
+"""The trusted end of one item process's connection: requests out, checked replies in."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from grader.bridge import protocol, values
+from grader.bridge.faults import (
+    BrokenProtocol,
+    CaseTimedOut,
+    ProcessLost,
+    StudentFault,
+    StudentRaised,
+)
+from grader.bridge.frames import BadFrame, DeadlinePassed, Stream, StreamClosed
+from grader.bridge.host_registry import HostRegistry
+from grader.errors import GraderError
+
+# Replies wait in the socket's buffer; were there no bound, both sides could wait for the other
+# to read.
+MOST_TOLD = 32
+
+_Request: TypeAlias = (
+    protocol.Prepare
+    | protocol.BeginCase
+    | protocol.New
+    | protocol.Call
+    | protocol.Get
+    | protocol.Set
+)
+
+
+class Channel:
+    """Asks an item process for things, serves host objects meanwhile, believes nothing.
+
+    Parameters
+    ----------
+    stream : Stream
+        The connection, its Hello already received.
+    spellings : dict of str to list of str
+        Other names under which students may call a host object's methods.
+
+    Attributes
+    ----------
+    fault : StudentFault or None
+        What broke the channel; from then on every request raises it again.
+    """
+
+    def __init__(self, stream: Stream, spellings: dict[str, list[str]]) -> None:
+        self._stream = stream
+        self._hosts = HostRegistry(spellings)
+        # Numbers that student code cannot foresee, so that no reply can be sent ahead.
+        self._random = random.Random(os.urandom(16))  # noqa: S311
+        self._proxy_of: Callable[[protocol.Remote], object] = _refuse
+        self._handle_of: Callable[[object], protocol.Remote | None] = lambda value: None
+        self._told: deque[tuple[int, list[values.AnyArray]]] = deque()
+        self._objects_made = 0
+        self.fault: StudentFault | None = None
+
+    def use_proxies(
+        self,
+        proxy_of: Callable[[protocol.Remote], object],
+        handle_of: Callable[[object], protocol.Remote | None],
+    ) -> None:
+        """Say how the student's objects are shown to tests and recognised when they come back."""
+        self._proxy_of, self._handle_of = proxy_of, handle_of
+
+    def prepare(self, name: str, module: str, alone: bool, seconds: float) -> None:
+        """Have the class imported; raises what the student's code raised."""
+        self._stream.deadline = time.monotonic() + seconds
+        self._ask(protocol.Prepare(self._number(), name, module, alone))
+
+    def begin_case(self, seed: int, deadline: float) -> None:
+        """Forget earlier objects and seed the process's global generators."""
+        self._stream.deadline = deadline
+        self._hosts.clear()
+        self._objects_made = 0
+        self._tell(protocol.BeginCase(self._number(), seed))
+
+    def new(self, name: str, module: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+        """Construct one of the student's objects; what goes wrong is raised later."""
+        arrays: list[values.AnyArray] = []
+        items, named = self._arguments(args, kwargs, arrays)
+        self._objects_made += 1
+        handle = self._objects_made
+        self._tell(protocol.New(self._number(), handle, name, module, items, named), arrays)
+        return self._proxy_of(protocol.Remote(handle, name))
+
+    def call(self, target: int, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a method of one of the student's objects."""
+        arrays: list[values.AnyArray] = []
+        items, named = self._arguments(args, kwargs, arrays)
+        return self._ask(protocol.Call(self._number(), target, method, items, named), arrays)
+
+    def get(self, target: int, name: str) -> Any:
+        """Read an attribute of one of the student's objects."""
+        return self._ask(protocol.Get(self._number(), target, name))
+
+    def set(self, target: int, name: str, value: object) -> None:
+        """Set an attribute of one of the student's objects; what goes wrong is raised later."""
+        wired = values.to_wire(value, self._wire_of)
+        self._tell(protocol.Set(self._number(), target, name, wired))
+
+    def flush(self) -> None:
+        """Wait for everything that was told; raises what the student's code raised meanwhile."""
+        if self._told:
+            self._guarded(self._settle_told)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._stream.close()
+
+    def _arguments(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[values.AnyArray]
+    ) -> tuple[list[protocol.Value], protocol.Dict]:
+        items = [values.to_wire(item, self._wire_of, arrays) for item in args]
+        return items, values.dict_to_wire(kwargs, self._wire_of, arrays)
+
+    def _wire_of(self, value: object) -> protocol.Remote | protocol.Host:
+        return self._handle_of(value) or self._hosts.register(value)
+
+    def _value_of(self, wire: protocol.Remote | protocol.Host) -> object:
+        if isinstance(wire, protocol.Remote):
+            return self._proxy_of(wire)
+        return self._hosts.find(wire.handle)
+
+    def _number(self) -> int:
+        return self._random.getrandbits(62)
+
+    def _tell(self, request: _Request, arrays: list[values.AnyArray] | None = None) -> None:
+        """Send a request and go on: its reply is read before the next one that is awaited.
+
+        A case's many small steps (construct, set, set) then cost one wait instead of several.
+        """
+        if len(self._told) >= MOST_TOLD:
+            self.flush()
+        self._guarded(lambda: self._stream.send(protocol.encode(request)))
+        self._told.append((request.id, arrays or []))
+        if self._hosts:
+            # Once student code can call back, the process takes whatever it receives before the
+            # answer for a request made meanwhile, so that nothing may lie ready for it.
+            self.flush()
+
+    def _ask(self, request: _Request, arrays: list[values.AnyArray] | None = None) -> Any:
+        """Send a request and wait for its result."""
+        self._guarded(lambda: self._stream.send(protocol.encode(request)))
+        self._told.append((request.id, arrays or []))
+        return self._guarded(self._settle_told)
+
+    def _guarded(self, exchange: Callable[[], Any]) -> Any:
+        """Exchange messages; whatever breaks the channel becomes its fault for good."""
+        if self.fault is not None:
+            raise self.fault
+        try:
+            return exchange()
+        except DeadlinePassed:
+            self.fault = CaseTimedOut("your code did not finish in time")
+        except StreamClosed:
+            self.fault = ProcessLost("the process that ran your code ended before it answered")
+        except BadFrame as error:
+            self.fault = BrokenProtocol(f"the process that ran your code sent {error}")
+        raise self.fault
+
+    def _settle_told(self) -> Any:
+        """Read all awaited replies; return the last result, or raise the first error."""
+        failed: Exception | None = None
+        result: Any = None
+        while self._told:
+            number, arrays = self._told[0]
+            reply = self._receive_reply(number)
+            self._told.popleft()
+            _write_back(reply.mutated, arrays)
+            if isinstance(reply, protocol.Raised):
+                failed = failed or self._error(reply)
+            elif failed is None:
+                result = values.from_wire(reply.value, self._value_of)
+        if failed is not None:
+            raise failed
+        return result
+
+    def _receive_reply(self, number: int) -> protocol.Returned | protocol.Raised:
+        """Receive the reply to one request, serving host objects until it comes."""
+        while True:
+            reply = protocol.decode(self._stream.receive(), protocol.replies)
+            match reply:
+                case protocol.Returned() | protocol.Raised():
+                    if reply.id != number:
+                        raise BadFrame("a reply with another request's number")
+                    return reply
+                case protocol.HostCall() | protocol.HostGet() | protocol.HostSet():
+                    self._stream.send(protocol.encode(self._serve(reply)))
+                case _:
+                    raise BadFrame(f"an unexpected {type(reply).__name__}")
+
+    def _error(self, raised: protocol.Raised) -> Exception:
+        original = self._hosts.exception(raised.host_error)
+        return original if original is not None else StudentRaised(raised)
+
+    def _serve(self, ask: protocol.HostCall | protocol.HostGet | protocol.HostSet) -> protocol.Wire:
+        """Carry out what student code asks of a host object, and put the result on the wire."""
+        result: object = None
+        try:
+            match ask:
+                case protocol.HostCall():
+                    args = [values.from_wire(item, self._value_of) for item in ask.args]
+                    kwargs = values.dict_from_wire(ask.kwargs, self._value_of)
+                    result = self._hosts.call(ask.target, ask.method, args, kwargs)
+                case protocol.HostGet():
+                    result = self._hosts.get(ask.target, ask.name)
+                case protocol.HostSet():
+                    value = values.from_wire(ask.value, self._value_of)
+                    self._hosts.set(ask.target, ask.name, value)
+            return protocol.HostReturned(ask.id, values.to_wire(result, self._wire_of))
+        except (BadFrame, StudentFault, GraderError):
+            raise
+        # Whatever a host object raises goes to the student's code, as it would in-process.
+        except Exception as error:
+            number = self._hosts.remember(error)
+            return protocol.HostRaised(ask.id, number, type(error).__name__, str(error)[:600])
+
+
+def _write_back(mutated: list[protocol.Mutation], arrays: list[values.AnyArray]) -> None:
+    """Repeat on the test's arrays what the student's code did to its copies of them."""
+    for mutation in mutated:
+        if not 0 <= mutation.index < len(arrays):
+            raise BadFrame("a change to an argument that there was not")
+        ours, theirs = arrays[mutation.index], values.array_from_wire(mutation.array)
+        if ours.dtype != theirs.dtype or ours.shape != theirs.shape:
+            raise BadFrame("a change to an argument of another shape or dtype")
+        if ours.flags.writeable:
+            np.copyto(ours, theirs)
+
+
+def _refuse(wire: protocol.Remote) -> object:
+    raise BadFrame("an object where none can be")

@@ -1,0 +1,86 @@
+"""Test-side objects, such as a spy layer, as the student's code sees them in the item process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from grader.bridge import protocol
+
+# What a host object's exception becomes here. Code such as `hasattr(layer, "W")` or
+# `try: layer.update_param() except TypeError:` must meet the type it would meet in-process.
+HOST_EXCEPTIONS: dict[str, type[Exception]] = {
+    error.__name__: error
+    for error in (
+        *(AttributeError, TypeError, ValueError, KeyError, IndexError, NotImplementedError),
+        RuntimeError,
+    )
+}
+
+Ask = Callable[[Callable[[int], protocol.Wire]], Any]
+
+
+class HostObject:
+    """Passes method calls and attributes across the bridge; all else is an ordinary object."""
+
+    __slots__ = ("_ask", "_to_wire", "_wire")
+    _ask: Ask
+    _to_wire: Callable[[object], protocol.Value]
+    _wire: protocol.Host
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        wire = self._wire
+        if name not in wire.methods:
+            return self._ask(lambda ask: protocol.HostGet(ask, wire.handle, name))
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            items = [self._to_wire(item) for item in args]
+            named = protocol.Dict(list(kwargs), [self._to_wire(item) for item in kwargs.values()])
+            return self._ask(lambda ask: protocol.HostCall(ask, wire.handle, name, items, named))
+
+        call.__name__ = name
+        return call
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        wire, wired = self._wire, self._to_wire(value)
+        self._ask(lambda ask: protocol.HostSet(ask, wire.handle, name, wired))
+
+
+def make_host_object(
+    wire: protocol.Host,
+    ask: Ask,
+    to_wire: Callable[[object], protocol.Value],
+    find_posed: Callable[[str], Any],
+) -> HostObject:
+    """Make the stand-in for one host object.
+
+    Parameters
+    ----------
+    wire : Host
+        Its handle, its methods, and the lab class that it poses as: `isinstance` and
+        `type(layer).__name__` answer as they would for that class, since a student's
+        Sequential may well ask.
+    ask : callable
+        Sends a message made with a fresh number and returns the grader's answer.
+    to_wire : callable
+        Encodes an argument.
+    find_posed : callable
+        Returns the student's class of a name, or None.
+    """
+    members: dict[str, Any] = {"__slots__": ()}
+    if wire.poses_as is not None:
+        name = wire.poses_as
+        members["__class__"] = property(lambda self: find_posed(name) or type(self))
+    kind = type(wire.poses_as or "HostObject", (HostObject,), members)
+    made: HostObject = object.__new__(kind)
+    object.__setattr__(made, "_wire", wire)
+    object.__setattr__(made, "_ask", ask)
+    object.__setattr__(made, "_to_wire", to_wire)
+    return made
+
+
+def handle_of(host_object: HostObject) -> int:
+    """Return the number under which the grader knows the object."""
+    return host_object._wire.handle

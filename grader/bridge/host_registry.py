@@ -1,0 +1,90 @@
+"""The test-side objects that student code has been handed, and what it may do with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grader.bridge import protocol
+from grader.bridge.frames import BadFrame
+
+# All that the lab's interface has. A host object's other attributes, such as the expected
+# values that a spy keeps, are out of the student's reach.
+METHODS = frozenset({"forward", "backward", "update_param"})
+ATTRIBUTES = frozenset({"W", "b", "x", "y", "t", "W_grad", "b_grad"})
+LARGEST_REGISTRY = 10_000
+
+
+class HostRegistry:
+    """Host objects by number.
+
+    Parameters
+    ----------
+    spellings : dict of str to list of str
+        Other accepted names for a method or attribute.
+    """
+
+    def __init__(self, spellings: dict[str, list[str]]) -> None:
+        self._canonical = {other: name for name, others in spellings.items() for other in others}
+        self._objects: list[object] = []
+        self._numbers: dict[int, int] = {}
+        self._exceptions: list[Exception] = []
+
+    def clear(self) -> None:
+        """Forget every object and exception."""
+        self._objects.clear()
+        self._numbers.clear()
+        self._exceptions.clear()
+
+    def register(self, value: object) -> protocol.Host:
+        """Return the object's handle, the same each time."""
+        number = self._numbers.get(id(value))
+        if number is None:
+            if len(self._objects) >= LARGEST_REGISTRY:
+                raise BadFrame("requests for more host objects than a case can need")
+            number = len(self._objects)
+            self._objects.append(value)
+            self._numbers[id(value)] = number
+        names = METHODS | {other for other, name in self._canonical.items() if name in METHODS}
+        methods = sorted(n for n in names if callable(getattr(value, self._name(n), None)))
+        return protocol.Host(number, methods, getattr(type(value), "poses_as", None))
+
+    def find(self, number: int) -> object:
+        """Return the object; BadFrame if there is none of that number."""
+        if not 0 <= number < len(self._objects):
+            raise BadFrame("a host object that there is not")
+        return self._objects[number]
+
+    def call(self, number: int, method: str, args: list[Any], kwargs: dict[str, Any]) -> object:
+        """Call a method that the lab's interface has."""
+        target = self.find(number)
+        if self._name(method) not in METHODS:
+            raise AttributeError(f"this layer has no method {method[:60]!r}")
+        return getattr(target, self._name(method))(*args, **kwargs)
+
+    def get(self, number: int, name: str) -> object:
+        """Read an attribute that the lab's interface has."""
+        target = self.find(number)
+        if self._name(name) not in ATTRIBUTES:
+            raise AttributeError(f"this layer has no attribute {name[:60]!r}")
+        return getattr(target, self._name(name))
+
+    def set(self, number: int, name: str, value: object) -> None:
+        """Set an attribute that the lab's interface has."""
+        target = self.find(number)
+        if self._name(name) not in ATTRIBUTES:
+            raise AttributeError(f"this layer has no attribute {name[:60]!r}")
+        setattr(target, self._name(name), value)
+
+    def remember(self, error: Exception) -> int:
+        """Keep an exception that goes to the student's code, and return its number."""
+        self._exceptions.append(error)
+        return len(self._exceptions) - 1
+
+    def exception(self, number: int | None) -> Exception | None:
+        """Return the exception of that number; None where there is none."""
+        if number is None or not 0 <= number < len(self._exceptions):
+            return None
+        return self._exceptions[number]
+
+    def _name(self, name: str) -> str:
+        return self._canonical.get(name, name)

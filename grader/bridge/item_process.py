@@ -1,0 +1,225 @@
+"""Serves the student's objects to the grader, in the one process that imports student code.
+
+Nothing here is trusted: the student's code shares this process and can change all of it. The
+grader therefore checks every byte that comes out (`grader.bridge.channel`).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from grader.bridge import protocol, values
+from grader.bridge.frames import Stream
+from grader.bridge.host_object import HOST_EXCEPTIONS, HostObject, handle_of, make_host_object
+from grader.bridge.student_classes import Spellings, StudentClasses
+
+MESSAGE_LENGTH = 600
+ABOUT_LENGTH = 120
+TRACEBACK_LINES = 12
+# Above all handles that the grader chooses.
+FIRST_HANDLE = 1 << 32
+
+
+def serve(stream: Stream, root: Path, setup: protocol.Setup) -> None:
+    """Answer requests until the grader closes the connection."""
+    _Server(stream, root, setup).run()
+
+
+class _Server:
+    def __init__(self, stream: Stream, root: Path, setup: protocol.Setup) -> None:
+        self._stream = stream
+        self._classes = StudentClasses(root, setup.modules)
+        self._spellings = Spellings(setup.spellings)
+        self._root = root
+        self._objects: dict[int, object] = {}
+        self._handles: dict[int, int] = {}
+        self._host_objects: dict[int, HostObject] = {}
+        self._next_ask = 0
+
+    def run(self) -> None:
+        while True:
+            request = self._receive()
+            self._answer(request)
+
+    def _receive(self) -> Any:
+        return protocol.decode(self._stream.receive(), protocol.requests)
+
+    def _send(self, message: protocol.Wire) -> None:
+        self._stream.send(protocol.encode(message))
+
+    def _answer(self, request: Any) -> None:
+        arguments = _Arguments()
+        try:
+            result = self._carry_out(request, arguments)
+            reply: protocol.Wire = protocol.Returned(
+                request.id, values.to_wire(result, self._handle_of), arguments.mutations()
+            )
+        # Student code may raise anything, SystemExit and KeyboardInterrupt among it.
+        except BaseException as error:
+            reply = self._describe(request.id, error, arguments)
+        self._send(reply)
+
+    def _carry_out(self, request: Any, arguments: _Arguments) -> object:
+        match request:
+            case protocol.New():
+                maker = self._classes.find(request.name, request.module)
+                made = maker(*self._args(request, arguments), **self._kwargs(request, arguments))
+                self._objects[request.handle] = made
+                self._handles[id(made)] = request.handle
+            case protocol.Call():
+                target = self._objects[request.target]
+                method = getattr(target, self._spellings.of(target, request.method))
+                return method(*self._args(request, arguments), **self._kwargs(request, arguments))
+            case protocol.Get():
+                target = self._objects[request.target]
+                return getattr(target, self._spellings.of(target, request.name))
+            case protocol.Set():
+                target = self._objects[request.target]
+                value = values.from_wire(request.value, self._object_of)
+                setattr(target, self._spellings.of(target, request.name), value)
+            case protocol.BeginCase():
+                self._objects.clear()
+                self._handles.clear()
+                self._host_objects.clear()
+                random.seed(request.seed)
+                # The global generator is the one that students use.
+                np.random.seed(request.seed % 2**32)
+            case protocol.Prepare():
+                self._classes.alone = request.alone
+                self._classes.find(request.name, request.module)
+        return None
+
+    def _args(self, request: Any, arguments: _Arguments) -> list[Any]:
+        wired = [values.from_wire(item, self._object_of, arguments.arrays) for item in request.args]
+        arguments.remember()
+        return wired
+
+    def _kwargs(self, request: Any, arguments: _Arguments) -> dict[str, Any]:
+        wired = values.dict_from_wire(request.kwargs, self._object_of, arguments.arrays)
+        arguments.remember()
+        return wired
+
+    def _handle_of(self, value: object) -> protocol.Remote | protocol.Host:
+        if isinstance(value, HostObject):
+            return protocol.Host(handle_of(value), [])
+        handle = self._handles.get(id(value))
+        if handle is None:
+            handle = FIRST_HANDLE + len(self._objects)
+            self._objects[handle] = value
+            self._handles[id(value)] = handle
+        return protocol.Remote(handle, _about(value))
+
+    def _object_of(self, wire: protocol.Remote | protocol.Host) -> object:
+        if isinstance(wire, protocol.Remote):
+            return self._objects[wire.handle]
+        known = self._host_objects.get(wire.handle)
+        if known is None:
+            known = make_host_object(wire, self._ask_host, self._to_wire, self._classes.find_posed)
+            self._host_objects[wire.handle] = known
+        return known
+
+    def _ask_host(self, make: Callable[[int], protocol.Wire]) -> object:
+        """Ask the grader for something of a host object's; it may ask back before it answers."""
+        self._next_ask += 1
+        self._send(make(self._next_ask))
+        while True:
+            answer = self._receive()
+            match answer:
+                case protocol.HostReturned():
+                    return values.from_wire(answer.value, self._object_of)
+                case protocol.HostRaised():
+                    kind = HOST_EXCEPTIONS.get(answer.builtin, RuntimeError)
+                    error = kind(answer.message)
+                    error._host_number = answer.number  # type: ignore[attr-defined]
+                    raise error
+                case _:
+                    self._answer(answer)
+
+    def _to_wire(self, value: object) -> protocol.Value:
+        return values.to_wire(value, self._handle_of)
+
+    def _describe(self, request: int, error: BaseException, arguments: _Arguments) -> Any:
+        kind = type(error)
+        builtin = next(c.__name__ for c in kind.__mro__ if c.__module__ == "builtins")
+        try:
+            message = str(error)[:MESSAGE_LENGTH]
+        except BaseException:
+            message = "(its message could not be read)"
+        return protocol.Raised(
+            request,
+            kind.__name__,
+            builtin,
+            message.encode(errors="replace").decode(),
+            list(_frames(error, self._root))[-TRACEBACK_LINES:],
+            _host_number(error),
+            arguments.mutations(),
+        )
+
+
+class _Arguments:
+    """The arrays among a call's arguments, to tell whether the student's code changed them."""
+
+    def __init__(self) -> None:
+        self.arrays: list[values.AnyArray] = []
+        self._before: list[bytes] = []
+
+    def remember(self) -> None:
+        self._before += [array.tobytes() for array in self.arrays[len(self._before) :]]
+
+    def mutations(self) -> list[protocol.Mutation]:
+        return [
+            protocol.Mutation(index, values.array_to_wire(array))
+            for index, (array, before) in enumerate(zip(self.arrays, self._before, strict=False))
+            if array.tobytes() != before
+        ]
+
+
+def _host_number(error: BaseException | None) -> int | None:
+    """Return the number of the host object's exception at the root of this one, if any."""
+    for _ in range(16):
+        if error is None:
+            return None
+        number = getattr(error, "_host_number", None)
+        if isinstance(number, int):
+            return number
+        error = error.__cause__ or error.__context__
+    return None
+
+
+# Describing things to people --------------------------------------------------------------------
+
+
+def _about(value: object) -> str:
+    kind = type(value).__name__
+    if isinstance(value, np.ndarray):
+        kind = f"array of dtype {value.dtype} and shape {value.shape}"
+    return kind[:ABOUT_LENGTH].encode(errors="replace").decode()
+
+
+def _frames(error: BaseException, root: Path) -> Iterator[protocol.Frame]:
+    """Yield the traceback's lines in the student's own files, outermost first."""
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frame = _frame(code.co_filename, trace.tb_lineno, code.co_name, root)
+        if frame is not None:
+            yield frame
+        trace = trace.tb_next
+    if isinstance(error, SyntaxError) and error.filename:
+        frame = _frame(error.filename, error.lineno or 0, "", root)
+        if frame is not None:
+            yield frame
+
+
+def _frame(file: str, line: int, function: str, root: Path) -> protocol.Frame | None:
+    try:
+        relative = Path(file).relative_to(root)
+    except ValueError:
+        return None
+    return protocol.Frame(str(relative)[:200], line, function[:100])

@@ -1,0 +1,358 @@
+"""The messages that cross the bridge, as typed msgpack; unknown fields and types are refused.
+
+Two conversations use them. On the control connection the grader tells the worker to write the
+submission's files and to start and end item processes. On an item process's own connection the
+grader asks for objects, attributes and calls, and the process calls back host objects.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from grader.bridge.frames import BadFrame
+
+
+class Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", gc=False):
+    """Common settings of everything on the wire."""
+
+
+# Values
+
+
+class Array(Wire, frozen=True, tag="a"):
+    """A numpy array: raw bytes with everything needed to check them before use.
+
+    Attributes
+    ----------
+    dtype : str
+        One of `values.DTYPES`.
+    shape : list of int
+        Every entry at least 0; the product times the item size is the length of `data`.
+    layout : str
+        `C`, `F` (data in column order) or `S` (the receiver builds a strided view).
+    data : memoryview
+        The elements, in C order, or in column order for `F`.
+    """
+
+    dtype: str
+    shape: list[int]
+    layout: str
+    data: memoryview
+
+
+class Scalar(Wire, frozen=True, tag="s"):
+    """A numpy scalar, so that `np.float64(1.0)` does not come out as a float."""
+
+    dtype: str
+    data: bytes
+
+
+class List(Wire, frozen=True, tag="l"):
+    """A list."""
+
+    items: list[Value]
+
+
+class Tuple(Wire, frozen=True, tag="u"):
+    """A tuple."""
+
+    items: list[Value]
+
+
+class Dict(Wire, frozen=True, tag="d"):
+    """A dict with string keys."""
+
+    keys: list[str]
+    items: list[Value]
+
+
+class Remote(Wire, frozen=True, tag="r"):
+    """An object that lives in the item process; `about` describes it for people."""
+
+    handle: int
+    about: str
+
+
+class Host(Wire, frozen=True, tag="h"):
+    """An object that lives on the trusted side.
+
+    `poses_as` names the lab class that it stands for, if any.
+    """
+
+    handle: int
+    methods: list[str]
+    poses_as: str | None = None
+
+
+Value: TypeAlias = (
+    bool | int | float | str | Array | Scalar | List | Tuple | Dict | Remote | Host | None
+)
+
+
+# Grader to worker, on the control connection
+
+
+class Setup(Wire, frozen=True, tag="setup"):
+    """The grader's answer to the worker's Hello: all that the worker has to know.
+
+    Attributes
+    ----------
+    root : str
+        Folder, writable, that becomes the submission's root.
+    own_pids : bool
+        Whether the worker has a pid namespace to itself, so that it may kill all it sees.
+    output_bytes : int
+        How much of stdout and stderr together is kept.
+    rlimits : dict of str to int
+        Resource limits of item processes, such as `{"CORE": 0}`; `AS` is counted on top of
+        what the worker has mapped itself.
+    spellings : dict of str to list of str
+        Other names under which a method or attribute is accepted.
+    modules : dict of str to str
+        The lab's classes, with the module that each belongs in.
+    """
+
+    root: str
+    own_pids: bool
+    output_bytes: int
+    rlimits: dict[str, int]
+    spellings: dict[str, list[str]]
+    modules: dict[str, str]
+
+
+class WriteFile(Wire, frozen=True, tag="write"):
+    """Write one of the submission's files below its root."""
+
+    path: str
+    data: bytes
+
+
+class Start(Wire, frozen=True, tag="start"):
+    """Fork a fresh item process, which connects and says Hello with this token."""
+
+    token: str
+
+
+class End(Wire, frozen=True, tag="end"):
+    """Kill the item process and whatever it left, and say how it ended."""
+
+
+# Worker to grader
+
+
+class Hello(Wire, frozen=True, tag="hello"):
+    """The first frame of every connection."""
+
+    token: str
+
+
+class Done(Wire, frozen=True, tag="done"):
+    """The order was carried out; `problem` says why it was not."""
+
+    problem: str | None = None
+
+
+class Ended(Wire, frozen=True, tag="ended"):
+    """How the last item process ended, and what it printed.
+
+    Attributes
+    ----------
+    signal : int
+        Signal that killed it before `End` was asked for, or 0.
+    out_of_memory : bool
+        Whether the kernel reports a kill for memory since the process was started.
+    output : str
+        Its stdout and stderr, capped.
+    """
+
+    signal: int
+    out_of_memory: bool
+    output: str
+
+
+# Grader to item process
+
+
+class Prepare(Wire, frozen=True, tag="prepare"):
+    """Import the class; `alone` leaves out the package's own `__init__.py`."""
+
+    id: int
+    name: str
+    module: str
+    alone: bool
+
+
+class BeginCase(Wire, frozen=True, tag="case"):
+    """Forget the objects of earlier cases and seed the global generators."""
+
+    id: int
+    seed: int
+
+
+class New(Wire, frozen=True, tag="new"):
+    """Construct an object of a lab class; the grader chooses its handle."""
+
+    id: int
+    handle: int
+    name: str
+    module: str
+    args: list[Value]
+    kwargs: Dict
+
+
+class Call(Wire, frozen=True, tag="call"):
+    """Call a method."""
+
+    id: int
+    target: int
+    method: str
+    args: list[Value]
+    kwargs: Dict
+
+
+class Get(Wire, frozen=True, tag="get"):
+    """Read an attribute."""
+
+    id: int
+    target: int
+    name: str
+
+
+class Set(Wire, frozen=True, tag="set"):
+    """Set a whole attribute."""
+
+    id: int
+    target: int
+    name: str
+    value: Value
+
+
+# Item process to grader
+
+
+class Mutation(Wire, frozen=True, tag="m"):
+    """An argument array that the student's code changed in place, by order of appearance."""
+
+    index: int
+    array: Array
+
+
+class Returned(Wire, frozen=True, tag="ok"):
+    """The request's result."""
+
+    id: int
+    value: Value
+    mutated: list[Mutation] = []
+
+
+class Frame(Wire, frozen=True, tag="f"):
+    """One line of the student's traceback."""
+
+    file: str
+    line: int
+    function: str
+
+
+class Raised(Wire, frozen=True, tag="err"):
+    """The student's code raised.
+
+    Attributes
+    ----------
+    kind : str
+        Name of the exception's class.
+    builtin : str
+        Name of its nearest built-in ancestor.
+    message : str
+        Its text, capped.
+    frames : list of Frame
+        The traceback's lines in the student's own files, outermost first.
+    host_error : int or None
+        Number of the host object's exception that caused it, if one did.
+    """
+
+    id: int
+    kind: str
+    builtin: str
+    message: str
+    frames: list[Frame]
+    host_error: int | None = None
+    mutated: list[Mutation] = []
+
+
+class HostCall(Wire, frozen=True, tag="hcall"):
+    """Call a host object's method."""
+
+    id: int
+    target: int
+    method: str
+    args: list[Value]
+    kwargs: Dict
+
+
+class HostGet(Wire, frozen=True, tag="hget"):
+    """Read a host object's attribute."""
+
+    id: int
+    target: int
+    name: str
+
+
+class HostSet(Wire, frozen=True, tag="hset"):
+    """Set a host object's attribute."""
+
+    id: int
+    target: int
+    name: str
+    value: Value
+
+
+# Grader to item process, answering
+
+
+class HostReturned(Wire, frozen=True, tag="hok"):
+    """The host object's result."""
+
+    id: int
+    value: Value
+
+
+class HostRaised(Wire, frozen=True, tag="herr"):
+    """The host object raised; `number` lets the grader find the exception again."""
+
+    id: int
+    number: int
+    builtin: str
+    message: str
+
+
+Order: TypeAlias = Setup | WriteFile | Start | End
+WorkerReply: TypeAlias = Hello | Done | Ended
+Request: TypeAlias = Prepare | BeginCase | New | Call | Get | Set | HostReturned | HostRaised
+Reply: TypeAlias = Hello | Returned | Raised | HostCall | HostGet | HostSet
+
+_encoder = msgspec.msgpack.Encoder()
+orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
+worker_replies: msgspec.msgpack.Decoder[WorkerReply] = msgspec.msgpack.Decoder(WorkerReply)
+requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+
+
+def encode(message: Wire) -> bytes:
+    """Encode one message as a frame's payload."""
+    return _encoder.encode(message)
+
+
+def decode(payload: bytes | bytearray, decoder: msgspec.msgpack.Decoder[Any]) -> Any:
+    """Decode one payload with one of this module's decoders.
+
+    Raises
+    ------
+    BadFrame
+        If it is not exactly one message that the decoder knows.
+    """
+    try:
+        return decoder.decode(payload)
+    except (msgspec.MsgspecError, RecursionError, ValueError, OverflowError) as error:
+        raise BadFrame(f"not a message of the protocol: {str(error)[:200]}") from None

@@ -1,0 +1,188 @@
+"""Runs a submission's cases over item processes: one process an item, a new one when it is lost."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from grader.bridge import protocol, proxy
+from grader.bridge.channel import Channel
+from grader.bridge.faults import ProcessLost, StudentFault, StudentRaised
+from grader.bridge.frames import Stream
+from grader.errors import GraderError
+from grader.model import Outcome
+
+
+class ItemProcesses(Protocol):
+    """Where item processes come from: a cell."""
+
+    def start(self) -> Stream:
+        """Start a fresh item process and return its connection, Hello received.
+
+        Raises
+        ------
+        StudentFault
+            If the student's code has made that impossible.
+        """
+
+    def end(self) -> protocol.Ended:
+        """Kill the item process and all it left behind, and say how it ended."""
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """Seconds of wall time, and how many processes an item may lose."""
+
+    case_seconds: float
+    item_seconds: float
+    lost_processes: int
+
+
+class GivenUp(StudentFault):
+    """The case was not tried: earlier ones used up the item's time or processes."""
+
+    def __init__(self, why: str, outcome: Outcome) -> None:
+        super().__init__(why)
+        self.outcome = outcome
+
+
+class Session:
+    """The item process that the running case talks to.
+
+    Parameters
+    ----------
+    processes : ItemProcesses
+        Starts and ends item processes.
+    classes : mapping of str to (str, str)
+        For each item, the class to import and its module.
+    spellings : dict of str to list of str
+        Other accepted names for methods and attributes.
+    budget : Budget
+        Limits of a case and of an item.
+    """
+
+    def __init__(
+        self,
+        processes: ItemProcesses,
+        classes: Mapping[str, tuple[str, str]],
+        spellings: dict[str, list[str]],
+        budget: Budget,
+    ) -> None:
+        self._processes = processes
+        self._classes = classes
+        self._spellings = spellings
+        self._budget = budget
+        self._item: str | None = None
+        self._channel: Channel | None = None
+        self.output: dict[str, str] = {}
+        self._reset_item()
+
+    def _reset_item(self) -> None:
+        self._lost = 0
+        self._alone = False
+        self._given_up: GivenUp | None = None
+        self._item_deadline = time.monotonic() + self._budget.item_seconds
+
+    def channel(self) -> Channel:
+        """Return the running case's channel; a test that asks outside a case is at fault."""
+        if self._channel is None:
+            raise GraderError(
+                "A test used the student's code outside a case.",
+                "Use it in test functions and fixtures only, not at import.",
+            )
+        return self._channel
+
+    @property
+    def fault(self) -> StudentFault | None:
+        """What broke the running case's channel, if anything did."""
+        return self._channel.fault if self._channel is not None else None
+
+    def begin_case(self, item: str, seed: int) -> None:
+        """Make ready for a case: the item's process is there, and knows nothing of earlier cases.
+
+        Raises
+        ------
+        StudentFault
+            If the student's code keeps the case from being run.
+        """
+        if item != self._item:
+            self.end_item()
+            self._item = item
+            self._reset_item()
+        if self._given_up is None and time.monotonic() >= self._item_deadline:
+            self._given_up = GivenUp(
+                f"not tried: the item's {self._budget.item_seconds:g} s were used up by earlier "
+                "cases",
+                Outcome.TIMEOUT,
+            )
+        while self._channel is None and self._given_up is None:
+            self._start_process(item)
+        if self._given_up is not None:
+            raise self._given_up
+        self.channel().begin_case(seed, self._deadline())
+
+    def _deadline(self) -> float:
+        return min(time.monotonic() + self._budget.case_seconds, self._item_deadline)
+
+    def _start_process(self, item: str) -> None:
+        name, module = self._classes[item]
+        stream = self._processes.start()
+        channel = Channel(stream, self._spellings)
+        proxy.attach(channel)
+        self._channel = channel
+        try:
+            channel.prepare(name, module, self._alone, self._deadline() - time.monotonic())
+        except StudentRaised:
+            # Each case that needs the class meets the same error and fails by it.
+            return
+        except StudentFault as fault:
+            # Importing the package killed or stopped the process. Another module may be to
+            # blame, so this item's own module gets a chance without the package.
+            self._alone = True
+            self.settle(fault)
+
+    def finish_case(self) -> None:
+        """Wait until the case's last steps are done; raises what went wrong in them."""
+        if self._channel is not None and self._channel.fault is None:
+            self._channel.flush()
+
+    def settle(self, fault: StudentFault) -> tuple[Outcome, str]:
+        """End a case that broke its process; return the outcome and what is known of the end."""
+        if self._channel is None or self._channel.fault is None:
+            return fault.outcome, ""
+        ended = self._end_process()
+        outcome, how = fault.outcome, ""
+        if ended.out_of_memory:
+            outcome, how = Outcome.MEMORY, "killed for using too much memory"
+        elif isinstance(fault, ProcessLost) and ended.signal:
+            how = f"killed by {_signal_name(ended.signal)}"
+        self._lost += 1
+        if self._lost >= self._budget.lost_processes:
+            self._given_up = GivenUp(
+                f"not tried: {self._lost} processes of this item were lost before", outcome
+            )
+        return outcome, how
+
+    def end_item(self) -> None:
+        """End the item's process, if there is one, and keep what it printed."""
+        if self._channel is not None:
+            self._end_process()
+
+    def _end_process(self) -> protocol.Ended:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        ended = self._processes.end()
+        if self._item is not None:
+            self.output[self._item] = self.output.get(self._item, "") + ended.output
+        return ended
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

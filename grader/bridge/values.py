@@ -1,0 +1,205 @@
+"""Values on the wire: plain Python values and numpy arrays of a closed list of types."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from grader.bridge import protocol
+from grader.bridge.frames import BadFrame
+
+DTYPES: dict[str, np.dtype[Any]] = {
+    np.dtype(name).str: np.dtype(name)
+    for name in (
+        *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+        *("float16", "float32", "float64", "complex64", "complex128"),
+    )
+}
+MAX_DIMENSIONS = 32
+MAX_DEPTH = 32
+MAX_INT = 2**63
+MAX_EXTENT = 2**62
+
+_PLAIN = frozenset({type(None), bool, float, str})
+
+AnyArray = npt.NDArray[Any]
+
+
+class Unwirable(Exception):
+    """The value has no plain form; the caller sends a handle in its place."""
+
+
+def array_to_wire(array: AnyArray) -> protocol.Array:
+    """Encode an array, keeping dtype, shape and whether it is C, Fortran or strided.
+
+    Raises
+    ------
+    Unwirable
+        If the dtype is not in `DTYPES` in the machine's byte order or any other.
+    """
+    array = np.asarray(array)
+    if array.dtype.str not in DTYPES:
+        native = array.dtype.newbyteorder("=")
+        if native.str not in DTYPES:
+            raise Unwirable(f"an array of dtype {array.dtype}")
+        array = array.astype(native)
+    flags = array.flags
+    if flags.c_contiguous:
+        layout, data = "C", array.tobytes()
+    elif flags.f_contiguous:
+        layout, data = "F", array.tobytes("F")
+    else:
+        layout, data = "S", array.tobytes()
+    return protocol.Array(array.dtype.str, list(array.shape), layout, memoryview(data))
+
+
+def array_from_wire(wire: protocol.Array) -> AnyArray:
+    """Decode an array into memory of its own, after checking everything it claims.
+
+    Raises
+    ------
+    BadFrame
+        If the dtype is not in the closed list, a dimension is negative or there are too many,
+        the layout is unknown, or the bytes are not as many as dtype and shape ask for.
+    """
+    dtype = DTYPES.get(wire.dtype)
+    if dtype is None:
+        raise BadFrame(f"an array of unknown dtype {wire.dtype[:40]!r}")
+    if len(wire.shape) > MAX_DIMENSIONS or any(n < 0 for n in wire.shape):
+        raise BadFrame(f"an array of impossible shape {wire.shape[:MAX_DIMENSIONS]}")
+    if math.prod(wire.shape) * dtype.itemsize != len(wire.data):
+        raise BadFrame(
+            f"an array of shape {wire.shape} and dtype {wire.dtype} with {len(wire.data)} bytes"
+        )
+    if math.prod(n or 1 for n in wire.shape) * dtype.itemsize > MAX_EXTENT:
+        # Only an empty array can get here, and numpy refuses to make one of such a shape.
+        raise BadFrame(f"an empty array of shape {wire.shape}")
+    flat = np.frombuffer(wire.data, dtype) if len(wire.data) else np.empty(0, dtype)
+    if wire.layout == "C":
+        return flat.reshape(wire.shape).copy()
+    if wire.layout == "F":
+        return flat.reshape(wire.shape, order="F").copy(order="F")
+    if wire.layout == "S" and wire.shape:
+        # Every second element along the last axis: a view that is contiguous in no order.
+        wide = np.zeros([*wire.shape[:-1], 2 * wire.shape[-1]], dtype)
+        view = wide[..., ::2]
+        view[...] = flat.reshape(wire.shape)
+        return view
+    raise BadFrame(f"an array of unknown layout {wire.layout[:10]!r}")
+
+
+def to_wire(
+    value: object,
+    handle: Callable[[object], protocol.Remote | protocol.Host],
+    arrays: list[AnyArray] | None = None,
+    depth: int = 0,
+) -> protocol.Value:
+    """Encode a value; whatever is not plain goes through `handle`.
+
+    Parameters
+    ----------
+    value : object
+        What to send.
+    handle : callable
+        Turns an object that has no plain form into a handle.
+    arrays : list, optional
+        Collects the arrays met, in order, so that changes to them can be written back.
+    depth : int
+        How deep in nested containers this value lies.
+    """
+    kind = type(value)
+    if kind in _PLAIN:
+        return value  # type: ignore[return-value]
+    try:
+        if kind is int:
+            # bool and int subclasses aside, an int beyond 64 bits has no msgpack form.
+            return value if -MAX_INT <= value < MAX_INT else handle(value)  # type: ignore[operator,return-value]
+        if isinstance(value, np.ndarray):
+            wire = array_to_wire(value)
+            if arrays is not None:
+                arrays.append(value)
+            return wire
+        if isinstance(value, np.generic):
+            if value.dtype.str in DTYPES:
+                return protocol.Scalar(value.dtype.str, value.tobytes())
+            return handle(value)
+    except Unwirable:
+        return handle(value)
+    if depth < MAX_DEPTH:
+        if kind is list or kind is tuple:
+            items = [to_wire(item, handle, arrays, depth + 1) for item in value]  # type: ignore[attr-defined]
+            return protocol.List(items) if kind is list else protocol.Tuple(items)
+        if kind is dict and all(type(key) is str for key in value):  # type: ignore[attr-defined]
+            return dict_to_wire(value, handle, arrays, depth)  # type: ignore[arg-type]
+    return handle(value)
+
+
+def dict_to_wire(
+    value: dict[str, Any],
+    handle: Callable[[object], protocol.Remote | protocol.Host],
+    arrays: list[AnyArray] | None = None,
+    depth: int = 0,
+) -> protocol.Dict:
+    """Encode a dict with string keys, such as keyword arguments."""
+    return protocol.Dict(
+        list(value), [to_wire(item, handle, arrays, depth + 1) for item in value.values()]
+    )
+
+
+def from_wire(
+    wire: protocol.Value,
+    handle: Callable[[protocol.Remote | protocol.Host], object],
+    arrays: list[AnyArray] | None = None,
+    depth: int = 0,
+) -> Any:
+    """Decode a value; handles go through `handle`.
+
+    Raises
+    ------
+    BadFrame
+        If an array is not what it claims, or containers are nested too deep.
+    """
+    if type(wire) in _PLAIN or type(wire) is int:
+        return wire
+    if depth > MAX_DEPTH + 1:
+        raise BadFrame("containers nested too deep")
+    match wire:
+        case protocol.Array():
+            array = array_from_wire(wire)
+            if arrays is not None:
+                arrays.append(array)
+            return array
+        case protocol.Scalar():
+            return array_from_wire(protocol.Array(wire.dtype, [], "C", memoryview(wire.data)))[()]
+        case protocol.List():
+            return [from_wire(item, handle, arrays, depth + 1) for item in wire.items]
+        case protocol.Tuple():
+            return tuple([from_wire(item, handle, arrays, depth + 1) for item in wire.items])
+        case protocol.Dict():
+            return dict_from_wire(wire, handle, arrays, depth)
+        case protocol.Remote() | protocol.Host():
+            return handle(wire)
+    raise BadFrame(f"a value of unknown kind {type(wire).__name__}")
+
+
+def dict_from_wire(
+    wire: protocol.Dict,
+    handle: Callable[[protocol.Remote | protocol.Host], object],
+    arrays: list[AnyArray] | None = None,
+    depth: int = 0,
+) -> dict[str, Any]:
+    """Decode a dict.
+
+    Raises
+    ------
+    BadFrame
+        If it has not as many keys as values.
+    """
+    if len(wire.keys) != len(wire.items):
+        raise BadFrame("a dict whose keys and values differ in number")
+    values = [from_wire(item, handle, arrays, depth + 1) for item in wire.items]
+    return dict(zip(wire.keys, values, strict=True))

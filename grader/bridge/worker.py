@@ -1,0 +1,261 @@
+"""The worker: the first process in a sandbox, which forks a fresh process for each rubric item.
+
+It imports nothing of the student's. Between items it kills whatever the last one left behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import selectors
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+# Imported before the first fork, so that no item process pays for it.
+import numpy as np  # noqa: F401
+import numpy.linalg
+import numpy.random  # noqa: F401
+
+from grader.bridge import item_process, protocol
+from grader.bridge.frames import Stream, StreamClosed
+
+FRAME_CAP = 1 << 30
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+OOM_COUNTERS = (
+    Path("/sys/fs/cgroup/memory/memory.oom_control"),
+    Path("/sys/fs/cgroup/memory.events"),
+)
+
+
+def main(socket_path: str, token: str) -> None:
+    """Serve one grader until it closes the control connection."""
+    stream = _connect(socket_path, token)
+    setup = protocol.decode(stream.receive(), protocol.orders)
+    try:
+        _Worker(stream, socket_path, setup).run()
+    except StreamClosed:
+        _kill_everything(setup.own_pids)
+
+
+def _connect(socket_path: str, token: str) -> Stream:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.connect(socket_path)
+    # The grader caps what it sends; a cap here only catches a broken stream.
+    stream = Stream(connection, FRAME_CAP)
+    stream.send(protocol.encode(protocol.Hello(token)))
+    return stream
+
+
+class _Worker:
+    def __init__(self, stream: Stream, socket_path: str, setup: protocol.Setup) -> None:
+        self._stream = stream
+        self._socket_path = socket_path
+        self._setup = setup
+        self._root = Path(setup.root)
+        self._child: int | None = None
+        self._output = bytearray()
+        self._pipe: int | None = None
+        self._oom_kills = 0
+        _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+    def run(self) -> None:
+        self._reply(protocol.Done())
+        while True:
+            self._drain_until_order()
+            order = protocol.decode(self._stream.receive(), protocol.orders)
+            self._reply(self._carry_out(order))
+
+    def _reply(self, message: protocol.Wire) -> None:
+        self._stream.send(protocol.encode(message))
+
+    def _carry_out(self, order: Any) -> protocol.Wire:
+        match order:
+            case protocol.WriteFile():
+                return self._write(order)
+            case protocol.Start():
+                return self._start(order.token)
+            case protocol.End():
+                return self._end()
+        return protocol.Done(f"unexpected order {type(order).__name__}")
+
+    def _write(self, order: protocol.WriteFile) -> protocol.Done:
+        target = self._root / order.path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(order.data)
+        except OSError as error:
+            return protocol.Done(f"{order.path}: {error.strerror}")
+        return protocol.Done()
+
+    def _start(self, token: str) -> protocol.Done:
+        self._oom_kills = _oom_kills()
+        self._output.clear()
+        readable, writable = os.pipe()
+        try:
+            child = os.fork()
+        except OSError as error:
+            os.close(readable)
+            os.close(writable)
+            return protocol.Done(f"no process could be started ({error.strerror})")
+        if child == 0:
+            _become_item_process(writable, self._socket_path, token, self._root, self._setup)
+        os.close(writable)
+        os.set_blocking(readable, False)
+        self._child, self._pipe = child, readable
+        return protocol.Done()
+
+    def _end(self) -> protocol.Ended:
+        ended_by = 0
+        if self._child is not None:
+            done, status = os.waitpid(self._child, os.WNOHANG)
+            if done and os.WIFSIGNALED(status):
+                ended_by = os.WTERMSIG(status)
+            if not done:
+                _kill(self._child)
+        _kill_everything(self._setup.own_pids)
+        self._drain()
+        if self._pipe is not None:
+            os.close(self._pipe)
+        self._child = self._pipe = None
+        output = self._output.decode(errors="replace")
+        return protocol.Ended(ended_by, _oom_kills() > self._oom_kills, output)
+
+    def _drain_until_order(self) -> None:
+        """Wait for the next order; what the item process prints meanwhile is taken or dropped."""
+        if self._stream.has_unread:
+            return
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._stream, selectors.EVENT_READ)
+            if self._pipe is not None:
+                selector.register(self._pipe, selectors.EVENT_READ)
+            while True:
+                ready = {key.fileobj for key, _ in selector.select()}
+                if self._pipe in ready and not self._drain():
+                    selector.unregister(self._pipe)
+                if self._stream in ready:
+                    return
+
+    def _drain(self) -> bool:
+        """Empty the output pipe; False when nobody holds its other end any more."""
+        if self._pipe is None:
+            return False
+        # Bounded, so that a flood cannot keep the worker from hearing its next order.
+        for _ in range(64):
+            try:
+                data = os.read(self._pipe, 1 << 16)
+            except BlockingIOError:
+                return True
+            if not data:
+                return False
+            room = self._setup.output_bytes - len(self._output)
+            self._output += data[: max(room, 0)]
+        return True
+
+
+def _become_item_process(
+    output: int, socket_path: str, token: str, root: Path, setup: protocol.Setup
+) -> None:
+    """Turn a fresh fork into an item process; never returns."""
+    try:
+        os.setsid()
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.closerange(3, 256)
+        _set_limits(setup.rlimits)
+        _be_first_to_go()
+        os.chdir(root)
+        # As when they run a script of theirs: their own folder comes first.
+        sys.path.insert(0, str(root))
+        sys.argv = [""]
+        # The next item's process need not compile the same files again.
+        sys.dont_write_bytecode = False
+        stream = _connect(socket_path, token)
+        item_process.serve(stream, root, setup)
+    finally:
+        os._exit(0)
+
+
+def _set_limits(rlimits: dict[str, int]) -> None:
+    for name, value in rlimits.items():
+        which = getattr(resource, f"RLIMIT_{name}")
+        if name == "AS":
+            value += _mapped_bytes()
+        _, hard = resource.getrlimit(which)
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard)
+        resource.setrlimit(which, (value, value))
+
+
+def _mapped_bytes() -> int:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except OSError:
+        return 0
+    return pages * resource.getpagesize()
+
+
+def _be_first_to_go() -> None:
+    """Ask the kernel to kill this process, not the worker, when memory runs out."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    except OSError:
+        return
+
+
+def _oom_kills() -> int:
+    for path in OOM_COUNTERS:
+        try:
+            lines = path.read_text().splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            name, _, number = line.partition(" ")
+            if name == "oom_kill":
+                return int(number)
+    return 0
+
+
+def _kill_everything(own_pids: bool) -> None:
+    """Kill all that the item process left, and collect it."""
+    if own_pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+    while True:
+        for child in _children():
+            _kill(child)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def _children() -> list[int]:
+    """Return this process's children, orphans of item processes among them."""
+    try:
+        text = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    except OSError:
+        return []
+    return [int(pid) for pid in text.split()]
+
+
+def _kill(pid: int) -> None:
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def _prctl(option: int, value: int) -> None:
+    """Set a Linux process attribute; elsewhere there is none to set."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

@@ -1,0 +1,38 @@
+"""What students are told about a case that did not pass."""
+
+from __future__ import annotations
+
+from grader.bridge.faults import StudentRaised
+from grader.model import Outcome
+from grader.plain_text import printable
+
+FEEDBACK_LENGTH = 3000
+
+_ENDED = {
+    Outcome.TIMEOUT: "your code did not finish in time",
+    Outcome.MEMORY: "your code used more memory than it may",
+    Outcome.CRASHED: "your code ended the process it ran in",
+    Outcome.FAILED: "the result is not the expected one",
+}
+
+
+def public_feedback(error: BaseException, outcome: Outcome, how: str) -> tuple[str, ...]:
+    """Say everything: students have the public tests and may see all that is in them."""
+    if isinstance(error, AssertionError | StudentRaised):
+        said = str(error)
+    elif outcome is Outcome.FAILED:
+        said = f"the test could not use your result ({type(error).__name__}: {error})"
+    else:
+        said = str(error) + (f" ({how})" if how else "")
+    return (printable(said, FEEDBACK_LENGTH, keep="\n"),)
+
+
+def hidden_feedback(about: str, error: BaseException, outcome: Outcome) -> tuple[str, ...]:
+    """Say what the case is about and how it ended, and nothing that student code could shape.
+
+    An exception's text, its class name and its line could all carry hidden values out; the name
+    of its nearest built-in ancestor cannot.
+    """
+    if isinstance(error, StudentRaised) and outcome is Outcome.FAILED:
+        return (f"{about}: your code raised {error.builtin}",)
+    return (f"{about}: {_ENDED.get(outcome, _ENDED[Outcome.FAILED])}",)

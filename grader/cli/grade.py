@@ -1,0 +1,133 @@
+"""`grader grade`: archives in, rubric reports out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from grader import pipeline
+from grader.cli.console import log, show_report
+from grader.errors import ConfigurationError, GraderError
+from grader.lab import Project, find_project
+from grader.model import Audience, Report
+from grader.report.json_report import to_json, write_atomically
+from grader.sandbox.choice import SandboxKind, choose_sandbox
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  grader grade JANE_DOE_LAB3.zip
+  grader grade *.zip --out reports
+  grader grade JANE_DOE_LAB3.zip --only softmax,sequential --seed 7
+"""
+)
+@click.argument("archives", metavar="ARCHIVE...", nargs=-1, required=True, type=Path)
+@click.option("--out", type=Path, help="Write a report for each archive into this folder.")
+@click.option(
+    "--sandbox",
+    type=click.Choice(SandboxKind, case_sensitive=False),
+    default=SandboxKind.AUTO,
+    show_default=True,
+    help="Where student code runs. auto: docker, else bubblewrap; process isolates nothing.",
+)
+@click.option("--only", metavar="ITEM,...", help="Grade these rubric items alone.")
+@click.option("--seed", type=int, help="Grading seed; the default is lab.toml's.")
+@click.option(
+    "--audience",
+    type=click.Choice(Audience, case_sensitive=False),
+    default=Audience.STAFF,
+    show_default=True,
+    help="student leaves out diagnostics and captured output.",
+)
+def grade(
+    *,
+    archives: tuple[Path, ...],
+    out: Path | None,
+    sandbox: SandboxKind,
+    only: str | None,
+    seed: int | None,
+    audience: Audience,
+) -> None:
+    """Grade archives against the rubric.
+
+    One archive without --out: the report is printed on stdout as JSON, and a short table on
+    stderr. An archive that cannot be graded is named on stderr, the others are graded all the
+    same, and the exit code is 1.
+    """
+    project = find_project()
+    targets = _targets(archives, out)
+    plan = _plan(project, sandbox, only, seed)
+    graded_all = True
+    for archive in archives:
+        try:
+            report = pipeline.grade(archive, plan)
+            _hand_over(report, targets[archive], audience)
+        except GraderError as error:
+            log(f"grader: {error}")
+            graded_all = False
+            continue
+        graded_all = graded_all and report.score is not None
+    if not graded_all:
+        raise click.exceptions.Exit(1)
+
+
+def _targets(archives: tuple[Path, ...], out: Path | None) -> dict[Path, Path | None]:
+    """Say where each report goes; None is stdout."""
+    if out is None:
+        if len(archives) > 1:
+            raise ConfigurationError(
+                f"{len(archives)} archives were given, and stdout takes one report.",
+                "Name a folder for the reports with --out.",
+            )
+        return dict.fromkeys(archives)
+    targets: dict[Path, Path | None] = {path: out / f"{path.stem}.json" for path in archives}
+    names = [str(target).casefold() for target in targets.values()]
+    for target in targets.values():
+        if names.count(str(target).casefold()) > 1:
+            raise ConfigurationError(
+                f"Two archives would both have their report in {target}.",
+                "Grade them in separate calls with different --out folders.",
+            )
+    return targets
+
+
+def _plan(project: Project, kind: SandboxKind, only: str | None, seed: int | None) -> pipeline.Plan:
+    items = _items(project, only)
+    tested = [item for item in items if item in project.lab.test_items]
+    if tested and not project.hidden_tests.is_dir():
+        raise ConfigurationError(
+            "This installation has no hidden tests, so it cannot grade.",
+            "Students run `grader check`; staff run grader from a full checkout.",
+        )
+    sandbox = choose_sandbox(kind, project.root, log) if tested else None
+    if sandbox is not None and not sandbox.isolated:
+        log("grader: the sandbox `process` does not isolate student code from this machine")
+    if seed is None:
+        seed = project.lab.suite.seed
+    return pipeline.Plan(project, sandbox, seed, items)
+
+
+def _items(project: Project, only: str | None) -> tuple[str, ...]:
+    every = tuple(line.id for line in project.lab.rubric)
+    if only is None:
+        return every
+    asked = [word.strip() for word in only.split(",") if word.strip()]
+    unknown = [word for word in asked if word not in every]
+    if unknown or not asked:
+        raise ConfigurationError(
+            f"--only names {', '.join(unknown) or 'nothing'}, which the rubric lacks.",
+            f"Choose from {', '.join(every)}.",
+        )
+    return tuple(item for item in every if item in asked)
+
+
+def _hand_over(report: Report, target: Path | None, audience: Audience) -> None:
+    document = to_json(report, audience)
+    if target is None:
+        sys.stdout.buffer.write(document)
+    else:
+        write_atomically(target, document)
+    show_report(report)

@@ -1,0 +1,1 @@
+"""The report: what a grading found, for staff and for students."""

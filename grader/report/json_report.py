@@ -1,0 +1,82 @@
+"""The report as JSON, and its schema."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from grader.errors import GraderError
+from grader.model import Audience, CaseResult, ItemResult, Report, Suite
+
+SCHEMA_FILE = Path(__file__).with_name("grader-report-1.schema.json")
+
+
+def to_json(report: Report, audience: Audience) -> bytes:
+    """Encode a report for its readers, indented, with a line feed at its end.
+
+    Parameters
+    ----------
+    report : Report
+        Everything that is known.
+    audience : Audience
+        Students get the same document without diagnostics and captured output; their feedback
+        never held a hidden value in the first place.
+    """
+    shown = report if audience is Audience.STAFF else for_students(report)
+    return msgspec.json.format(msgspec.json.encode(shown), indent=2) + b"\n"
+
+
+def for_students(report: Report) -> Report:
+    """Return the report without what only staff may see."""
+    return msgspec.structs.replace(report, items=tuple(_item_for_students(i) for i in report.items))
+
+
+def _item_for_students(item: ItemResult) -> ItemResult:
+    return msgspec.structs.replace(
+        item, output="", cases=tuple(_case_for_students(case) for case in item.cases)
+    )
+
+
+def _case_for_students(case: CaseResult) -> CaseResult:
+    # How long a hidden case took can depend on its values, as the student's code pleases.
+    seconds = 0.0 if case.suite is Suite.HIDDEN else case.seconds
+    return msgspec.structs.replace(case, diagnostics=(), seconds=seconds)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of `grader-report/1`, made from the report's types."""
+    schema = msgspec.json.schema(Report)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "grader-report/1"
+    return schema
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Raises
+    ------
+    GraderError
+        If it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise GraderError(
+            f"{path} could not be written ({error.strerror}).",
+            "Choose another folder with --out, or make room.",
+        ) from error

@@ -1,0 +1,206 @@
+"""A cell: one live sandbox with a worker in it, used for one submission and thrown away."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from grader.bridge import protocol
+from grader.bridge.faults import ProcessLost
+from grader.bridge.frames import BadFrame, DeadlinePassed, Stream, StreamClosed
+from grader.errors import GraderError
+from grader.lab import Lab
+from grader.sandbox.launch import SOCKET_NAME, Launched, Sandbox
+
+# A worker killed by student code is replaced; one that keeps dying is the student's loss.
+MOST_LAUNCHES = 12
+
+
+class Cell:
+    """Starts a sandbox, gives its worker the submission's files, and starts item processes.
+
+    Parameters
+    ----------
+    sandbox : Sandbox
+        The kind to use.
+    lab : Lab
+        Limits, accepted spellings and module names.
+    files : mapping of str to bytes
+        What to write below the submission's root.
+
+    Raises
+    ------
+    GraderError
+        On entering, if the sandbox does not start.
+    """
+
+    def __init__(self, sandbox: Sandbox, lab: Lab, files: Mapping[str, bytes]) -> None:
+        self._sandbox = sandbox
+        self._lab = lab
+        self._files = files
+        self._place: Path | None = None
+        self._listener: socket.socket | None = None
+        self._launched: Launched | None = None
+        self._control: Stream | None = None
+        self._launches = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self._listen()
+            self._launch()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the sandbox and remove everything of it."""
+        self._stop()
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        if self._place is not None:
+            shutil.rmtree(self._place, ignore_errors=True)
+            self._place = None
+
+    def start(self) -> Stream:
+        """Start a fresh item process and return its connection.
+
+        Raises
+        ------
+        ProcessLost
+            If the student's code keeps the worker from starting one.
+        """
+        for _ in range(2):
+            token = secrets.token_hex(16)
+            try:
+                done = self._order(protocol.Start(token))
+                if isinstance(done, protocol.Done) and done.problem is None:
+                    return self._accept(token)
+            except (StreamClosed, DeadlinePassed, BadFrame):
+                pass
+            self._replace()
+        raise ProcessLost("no process could be started for your code")
+
+    def end(self) -> protocol.Ended:
+        """Kill the item process; if the worker is gone as well, replace the whole sandbox."""
+        try:
+            ended = self._order(protocol.End())
+            if isinstance(ended, protocol.Ended):
+                return ended
+        except (StreamClosed, DeadlinePassed, BadFrame):
+            pass
+        self._replace()
+        return protocol.Ended(signal=0, out_of_memory=False, output="")
+
+    def _listen(self) -> None:
+        # Private by its parent; what the sandbox sees of it is the inner folder.
+        self._place = Path(tempfile.mkdtemp(prefix="nn-lab-cell-"))
+        if self._sandbox.uid is not None:
+            os.chown(self._place, self._sandbox.uid, -1)
+        bridge = self._place / "bridge"
+        bridge.mkdir(mode=0o755)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.bind(str(bridge / SOCKET_NAME))
+        (bridge / SOCKET_NAME).chmod(0o666)
+        self._listener.listen(8)
+
+    def _launch(self) -> None:
+        if self._place is None:
+            raise RuntimeError("a closed cell cannot launch")
+        self._launches += 1
+        token = secrets.token_hex(16)
+        self._launched = self._sandbox.launch(self._place / "bridge", token, self._lab.limits)
+        try:
+            self._control = self._accept(token)
+            self._expect_done(
+                protocol.Setup(
+                    root=self._launched.root,
+                    own_pids=self._launched.own_pids,
+                    output_bytes=self._lab.limits.output_kib * 1024,
+                    rlimits=self._launched.rlimits,
+                    spellings={name: list(more) for name, more in self._lab.spellings.items()},
+                    modules=self._lab.classes,
+                )
+            )
+            for path, data in self._files.items():
+                self._expect_done(protocol.WriteFile(path, data))
+        except (StreamClosed, DeadlinePassed, BadFrame) as error:
+            words = self._launched.last_words()
+            raise GraderError(
+                f"The worker in the {self._sandbox.kind} sandbox did not start"
+                + (f": {words}." if words else "."),
+                "Run `grader doctor`; if the sandbox works there, grade this submission again.",
+            ) from error
+
+    def _replace(self) -> None:
+        """Start over in a fresh sandbox after student code has taken the worker down."""
+        if self._launches >= MOST_LAUNCHES:
+            raise ProcessLost("your code has ended its sandbox too often")
+        self._stop()
+        self._launch()
+
+    def _stop(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._launched is not None:
+            self._launched.stop()
+            self._launched = None
+
+    def _expect_done(self, order: protocol.Wire) -> None:
+        done = self._order(order)
+        if not isinstance(done, protocol.Done) or done.problem is not None:
+            problem = done.problem if isinstance(done, protocol.Done) else "an unexpected answer"
+            raise GraderError(
+                f"The submission's files could not be written in the sandbox ({problem}).",
+                "Raise `scratch_mib` in lab.toml if there is no room; else run `grader doctor`.",
+            )
+
+    def _order(self, order: protocol.Wire) -> Any:
+        if self._control is None:
+            raise StreamClosed("the worker is gone")
+        self._control.deadline = time.monotonic() + self._lab.limits.start_seconds
+        self._control.send(protocol.encode(order))
+        return protocol.decode(self._control.receive(), protocol.worker_replies)
+
+    def _accept(self, token: str) -> Stream:
+        """Accept the connection whose Hello has the token; others are turned away."""
+        if self._listener is None:
+            raise StreamClosed("the cell is closed")
+        deadline = time.monotonic() + self._lab.limits.start_seconds
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise DeadlinePassed
+            self._listener.settimeout(left)
+            try:
+                connection, _ = self._listener.accept()
+            except TimeoutError:
+                raise DeadlinePassed from None
+            stream = Stream(connection, self._lab.limits.frame_mib << 20)
+            stream.deadline = deadline
+            try:
+                hello = protocol.decode(stream.receive(), protocol.worker_replies)
+            except (BadFrame, StreamClosed):
+                stream.close()
+                continue
+            if isinstance(hello, protocol.Hello) and secrets.compare_digest(hello.token, token):
+                return stream
+            stream.close()

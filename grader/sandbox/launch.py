@@ -1,0 +1,72 @@
+"""What every kind of sandbox offers: launch a worker that connects to a socket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from grader.lab import Limits
+
+# Names inside the sandbox.
+SOCKET_NAME = "grader.sock"
+
+# With -I neither the current folder nor the environment can add to the worker's imports.
+BOOTSTRAP = (
+    "import sys; sys.path.append(sys.argv[1]); "
+    "from grader.bridge.worker import main; main(sys.argv[2], sys.argv[3])"
+)
+
+# One thread: the sandbox has its share of the cores and no more, and the time that a case
+# takes does not depend on how many the host has.
+ENVIRONMENT = {
+    "HOME": "/tmp",  # noqa: S108 - the sandbox's own
+    "LANG": "C.UTF-8",
+    "MPLBACKEND": "Agg",
+    "MPLCONFIGDIR": "/tmp",  # noqa: S108
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONHASHSEED": "0",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+
+class Launched(Protocol):
+    """A sandbox that was started and has not been stopped."""
+
+    root: str
+    """The writable folder, as the worker sees it, that becomes the submission's root."""
+
+    own_pids: bool
+    """Whether the worker is alone in its pid namespace."""
+
+    rlimits: dict[str, int]
+    """Limits that the worker is to set on item processes."""
+
+    def stop(self) -> None:
+        """Kill everything in it and remove it; stopping twice does no harm."""
+
+    def last_words(self) -> str:
+        """Return what is known of why it ended, for a message to staff."""
+
+
+class Sandbox(Protocol):
+    """One kind of sandbox, found to work on this machine."""
+
+    kind: str
+    isolated: bool
+    uid: int | None
+    """User who must be able to reach the cell's folder, if not the grader's own."""
+
+    def runtime_digest(self) -> str | None:
+        """Return what identifies the interpreter and packages inside."""
+
+    def launch(self, bridge: Path, token: str, limits: Limits) -> Launched:
+        """Start a worker that connects to `bridge / SOCKET_NAME` and says Hello with `token`.
+
+        Raises
+        ------
+        GraderError
+            If the sandbox could not be started.
+        """

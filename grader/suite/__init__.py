@@ -1,0 +1,1 @@
+"""The suite: what an instructor does to know that the hidden tests are right."""
