@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from grader.errors import ConfigurationError
 from grader.lab import Project
 from grader.suite.corpus import Edit, apply_edits
+from grader.suite.implementations import right_solution, template_files
 
 # The same bytes every time, so that the reports' digests are the same too.
 _DATE = (2026, 1, 1, 0, 0, 0)
@@ -126,25 +126,10 @@ def write_examples(project: Project, folder: Path) -> tuple[Path, ...]:
 
 def example_files(project: Project, example: Example) -> dict[str, bytes]:
     """Return an example's files by their path below the submission's root."""
-    files = _files_below(project.template)
+    files = template_files(project)
     if not example.template:
         files.update(right_solution(project))
     return apply_edits(files, example.edits, f"The demo's {example.archive}")
-
-
-def right_solution(project: Project) -> dict[str, bytes]:
-    """Return the files of the reference that a student would hand in."""
-    reference = project.root / "reference"
-    solution = {
-        f"layers/{path.name}": path.read_bytes() for path in (reference / "layers").glob("*.py")
-    }
-    if not solution:
-        raise ConfigurationError(
-            f"There is no reference solution in {reference}.",
-            "Run the demo from a full checkout of the project.",
-        )
-    solution["better_cifar.py"] = (reference / "better_cifar.py").read_bytes()
-    return solution
 
 
 def zip_files(files: Mapping[str, bytes], folder: str | None) -> bytes:
@@ -155,11 +140,3 @@ def zip_files(files: Mapping[str, bytes], folder: str | None) -> bytes:
             name = f"{folder}/{path}" if folder else path
             archive.writestr(zipfile.ZipInfo(name, _DATE), files[path], zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
-
-
-def _files_below(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts and ".pytest_cache" not in path.parts
-    }

@@ -11,6 +11,7 @@ import msgspec
 
 from grader import __version__
 from grader.checks.layer_tests import run_layer_tests
+from grader.checks.libraries import flag_libraries
 from grader.checks.structure import check_structure
 from grader.errors import GraderError
 from grader.intake import Rejection, read_archive
@@ -67,9 +68,7 @@ def grade(archive: Path, plan: Plan) -> Report:
         flags: tuple[Flag, ...] = (Flag("archive-refused", taken_in.reason),)
     else:
         items = _graded_items(taken_in, plan, timings)
-        flags = tuple(
-            Flag(finding.id, finding.message) for finding in taken_in.naming if not finding.costs
-        )
+        flags = flag_libraries(taken_in)
     score, note = total(items)
     timings["total"] = time.monotonic() - started
     project = plan.project

@@ -110,7 +110,7 @@ class Channel:
 
     def flush(self) -> None:
         """Wait for everything that was told; raises what the student's code raised meanwhile."""
-        if self._told:
+        if self._told or self.fault is not None:
             self._guarded(self._settle_told)
 
     def close(self) -> None:
@@ -206,6 +206,8 @@ class Channel:
     def _serve(self, ask: protocol.HostCall | protocol.HostGet | protocol.HostSet) -> protocol.Wire:
         """Carry out what student code asks of a host object, and put the result on the wire."""
         result: object = None
+        # What the host object asks of student code meanwhile has replies of its own.
+        outer, self._told = self._told, deque()
         try:
             match ask:
                 case protocol.HostCall():
@@ -218,12 +220,18 @@ class Channel:
                     value = values.from_wire(ask.value, self._value_of)
                     self._hosts.set(ask.target, ask.name, value)
             return protocol.HostReturned(ask.id, values.to_wire(result, self._wire_of))
+        except StudentRaised as error:
+            # The host object called student code back, and that raised.
+            number = self._hosts.remember(error)
+            return protocol.HostRaised(ask.id, number, error.builtin, str(error)[:600])
         except (BadFrame, StudentFault, GraderError):
             raise
-        # Whatever a host object raises goes to the student's code, as it would in-process.
+        # Whatever else a host object raises goes to the student's code, as it would in-process.
         except Exception as error:
             number = self._hosts.remember(error)
             return protocol.HostRaised(ask.id, number, type(error).__name__, str(error)[:600])
+        finally:
+            self._told = outer
 
 
 def _write_back(mutated: list[protocol.Mutation], arrays: list[values.AnyArray]) -> None:

@@ -29,6 +29,9 @@ class HostRegistry:
         self._numbers: dict[int, int] = {}
         self._exceptions: list[Exception] = []
 
+    def __len__(self) -> int:
+        return len(self._objects)
+
     def clear(self) -> None:
         """Forget every object and exception."""
         self._objects.clear()
@@ -77,7 +80,10 @@ class HostRegistry:
 
     def remember(self, error: Exception) -> int:
         """Keep an exception that goes to the student's code, and return its number."""
-        self._exceptions.append(error)
+        if len(self._exceptions) >= LARGEST_REGISTRY:
+            raise BadFrame("asks for more that host objects refuse than a case can need")
+        # A traceback would keep alive all that the student's code sent.
+        self._exceptions.append(error.with_traceback(None))
         return len(self._exceptions) - 1
 
     def exception(self, number: int | None) -> Exception | None:

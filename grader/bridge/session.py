@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from collections.abc import Mapping
@@ -49,6 +50,26 @@ class GivenUp(StudentFault):
         self.outcome = outcome
 
 
+class _Item:
+    """What an item's cases have used up so far; they may run in several goes."""
+
+    def __init__(self, name: str, seconds: float) -> None:
+        self.name = name
+        self.lost = 0
+        self.alone = False
+        self.given_up: GivenUp | None = None
+        self.deadline = 0.0
+        self._seconds_left = seconds
+
+    def enter(self) -> None:
+        """Have the item's time run."""
+        self.deadline = time.monotonic() + self._seconds_left
+
+    def leave(self) -> None:
+        """Stop the item's time."""
+        self._seconds_left = self.deadline - time.monotonic()
+
+
 class Session:
     """The item process that the running case talks to.
 
@@ -75,16 +96,10 @@ class Session:
         self._classes = classes
         self._spellings = spellings
         self._budget = budget
-        self._item: str | None = None
+        self._item: _Item | None = None
+        self._items: dict[str, _Item] = {}
         self._channel: Channel | None = None
         self.output: dict[str, str] = {}
-        self._reset_item()
-
-    def _reset_item(self) -> None:
-        self._lost = 0
-        self._alone = False
-        self._given_up: GivenUp | None = None
-        self._item_deadline = time.monotonic() + self._budget.item_seconds
 
     def channel(self) -> Channel:
         """Return the running case's channel; a test that asks outside a case is at fault."""
@@ -108,50 +123,66 @@ class Session:
         StudentFault
             If the student's code keeps the case from being run.
         """
-        if item != self._item:
-            self.end_item()
-            self._item = item
-            self._reset_item()
-        if self._given_up is None and time.monotonic() >= self._item_deadline:
-            self._given_up = GivenUp(
+        self._leave_case()
+        current = self._enter(item)
+        if current.given_up is None and time.monotonic() >= current.deadline:
+            current.given_up = GivenUp(
                 f"not tried: the item's {self._budget.item_seconds:g} s were used up by earlier "
                 "cases",
                 Outcome.TIMEOUT,
             )
-        while self._channel is None and self._given_up is None:
-            self._start_process(item)
-        if self._given_up is not None:
-            raise self._given_up
-        self.channel().begin_case(seed, self._deadline())
+        while self._channel is None and current.given_up is None:
+            self._start_process(current)
+        if current.given_up is not None:
+            raise current.given_up
+        self.channel().begin_case(seed, self._deadline(current))
 
-    def _deadline(self) -> float:
-        return min(time.monotonic() + self._budget.case_seconds, self._item_deadline)
+    def _enter(self, name: str) -> _Item:
+        """Go on with an item: its losses and its time are counted over all its cases."""
+        if self._item is None or self._item.name != name:
+            self.end_item()
+            self._item = self._items.setdefault(name, _Item(name, self._budget.item_seconds))
+            self._item.enter()
+        return self._item
 
-    def _start_process(self, item: str) -> None:
-        name, module = self._classes[item]
+    def _leave_case(self) -> None:
+        """Be done with what the last case left unanswered: it failed already, by something else."""
+        channel = self._channel
+        if channel is None:
+            return
+        with contextlib.suppress(Exception):
+            channel.flush()
+        if channel.fault is not None:
+            self.settle(channel.fault)
+
+    def _deadline(self, item: _Item) -> float:
+        return min(time.monotonic() + self._budget.case_seconds, item.deadline)
+
+    def _start_process(self, item: _Item) -> None:
+        name, module = self._classes[item.name]
         stream = self._processes.start()
         channel = Channel(stream, self._spellings)
         proxy.attach(channel)
         self._channel = channel
         try:
-            channel.prepare(name, module, self._alone, self._deadline() - time.monotonic())
+            channel.prepare(name, module, item.alone, self._deadline(item) - time.monotonic())
         except StudentRaised:
             # Each case that needs the class meets the same error and fails by it.
             return
         except StudentFault as fault:
             # Importing the package killed or stopped the process. Another module may be to
             # blame, so this item's own module gets a chance without the package.
-            self._alone = True
+            item.alone = True
             self.settle(fault)
 
     def finish_case(self) -> None:
         """Wait until the case's last steps are done; raises what went wrong in them."""
-        if self._channel is not None and self._channel.fault is None:
+        if self._channel is not None:
             self._channel.flush()
 
     def settle(self, fault: StudentFault) -> tuple[Outcome, str]:
         """End a case that broke its process; return the outcome and what is known of the end."""
-        if self._channel is None or self._channel.fault is None:
+        if self._item is None or self._channel is None or self._channel.fault is None:
             return fault.outcome, ""
         ended = self._end_process()
         outcome, how = fault.outcome, ""
@@ -159,10 +190,10 @@ class Session:
             outcome, how = Outcome.MEMORY, "killed for using too much memory"
         elif isinstance(fault, ProcessLost) and ended.signal:
             how = f"killed by {_signal_name(ended.signal)}"
-        self._lost += 1
-        if self._lost >= self._budget.lost_processes:
-            self._given_up = GivenUp(
-                f"not tried: {self._lost} processes of this item were lost before", outcome
+        self._item.lost += 1
+        if self._item.lost >= self._budget.lost_processes:
+            self._item.given_up = GivenUp(
+                f"not tried: {self._item.lost} processes of this item were lost before", outcome
             )
         return outcome, how
 
@@ -170,6 +201,9 @@ class Session:
         """End the item's process, if there is one, and keep what it printed."""
         if self._channel is not None:
             self._end_process()
+        if self._item is not None:
+            self._item.leave()
+            self._item = None
 
     def _end_process(self) -> protocol.Ended:
         if self._channel is not None:
@@ -177,7 +211,8 @@ class Session:
             self._channel = None
         ended = self._processes.end()
         if self._item is not None:
-            self.output[self._item] = self.output.get(self._item, "") + ended.output
+            name = self._item.name
+            self.output[name] = self.output.get(name, "") + ended.output
         return ended
 
 

@@ -22,7 +22,8 @@ DTYPES: dict[str, np.dtype[Any]] = {
 MAX_DIMENSIONS = 32
 MAX_DEPTH = 32
 MAX_INT = 2**63
-MAX_EXTENT = 2**62
+MAX_EXTENT = 2**60
+"""Largest product of the dimensions other than 0, in bytes; room to double one of them."""
 
 _PLAIN = frozenset({type(None), bool, float, str})
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import os
 import resource
 import selectors
@@ -26,6 +27,7 @@ from grader.bridge.frames import Stream, StreamClosed
 
 FRAME_CAP = 1 << 30
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 OOM_COUNTERS = (
     Path("/sys/fs/cgroup/memory/memory.oom_control"),
@@ -35,6 +37,9 @@ OOM_COUNTERS = (
 
 def main(socket_path: str, token: str) -> None:
     """Serve one grader until it closes the control connection."""
+    # Item processes have the worker's user. They must not write into its memory or take its
+    # file descriptors, or student code could live on from one item to the next.
+    _prctl(PR_SET_DUMPABLE, 0)
     stream = _connect(socket_path, token)
     setup = protocol.decode(stream.receive(), protocol.orders)
     try:
@@ -165,11 +170,18 @@ def _become_item_process(
     try:
         os.setsid()
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        # Its own files in /proc are its own again; among them the one that the kernel's choice
+        # of whom to kill for memory depends on.
+        _prctl(PR_SET_DUMPABLE, 1)
         nothing = os.open(os.devnull, os.O_RDWR)
         os.dup2(nothing, 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.closerange(3, 256)
+        # A process that is killed at the end of its item has no moment to flush.
+        for printed in (sys.stdout, sys.stderr):
+            if isinstance(printed, io.TextIOWrapper):
+                printed.reconfigure(line_buffering=True)
         _set_limits(setup.rlimits)
         _be_first_to_go()
         os.chdir(root)

@@ -56,7 +56,7 @@ class CasePlugin:
     ) -> None:
         self._session = session
         self._lab = lab
-        self._seed = seed
+        self.seed = seed
         self._folders = folders
         self._verdicts: dict[str, CaseResult] = {}
         self.error: GraderError | None = None
@@ -64,14 +64,18 @@ class CasePlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Find out what each test is worth, and order them by rubric item."""
+        """Find out what each test is worth, and order them: public ones first, then by item.
+
+        What student code has seen of a hidden case it could keep in a file, and tell in the
+        exception of a public case, whose text students read.
+        """
         for item in items:
             item.stash[CASE] = describe_case(item, self._folders, self._lab)
         order = {name: number for number, name in enumerate(self._lab.test_items)}
 
-        def place(item: pytest.Item) -> tuple[int, bool]:
+        def place(item: pytest.Item) -> tuple[bool, int]:
             case = item.stash[CASE]
-            return order[case.item], case.suite is Suite.HIDDEN
+            return case.suite is Suite.HIDDEN, order[case.item]
 
         items.sort(key=place)
 
@@ -79,7 +83,8 @@ class CasePlugin:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Make the item's process ready, before any fixture uses the student's code."""
         case = item.stash[CASE]
-        self._session.begin_case(case.item, case_seed(self._lab.suite.version, self._seed, case.id))
+        self._verdicts.pop(item.nodeid, None)
+        self._session.begin_case(case.item, case_seed(self._lab.suite.version, self.seed, case.id))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Generator[None, None, None]:

@@ -26,7 +26,7 @@ from grader.bridge.session import Budget, Session
 from grader.checks.case_plugin import CasePlugin
 from grader.checks.pytest_session import session_arguments, test_folders
 from grader.errors import GraderError
-from grader.lab import Project
+from grader.lab import Lab, Project
 from grader.model import CaseResult, ItemResult, Outcome, Submission, Suite
 from grader.plain_text import printable
 from grader.sandbox.cell import Cell
@@ -166,13 +166,7 @@ def run_cases(
         Why the cases could not all be run, if so.
     """
     lab = project.lab
-    modules = {module.item: module for module in lab.modules if module.item}
-    session = Session(
-        cell,
-        {item: (modules[item].defines or "", modules[item].module) for item in items},
-        {name: list(others) for name, others in lab.spellings.items()},
-        Budget(lab.limits.case_seconds, lab.limits.item_seconds, lab.limits.lost_processes),
-    )
+    session = make_session(cell, lab)
     folders = test_folders(project, suites)
     plugin = CasePlugin(session, lab, seed, folders)
     arguments = session_arguments(place, project, items, tuple(folders))
@@ -184,6 +178,17 @@ def run_cases(
     arguments += ["--json-report-omit", *OMITTED]
     pytest.main(arguments, plugins=[plugin])
     return plugin.error
+
+
+def make_session(cell: Cell, lab: Lab) -> Session:
+    """Return a session over a cell's item processes, with the lab's limits."""
+    modules = {module.item: module for module in lab.modules if module.item}
+    return Session(
+        cell,
+        {item: (modules[item].defines or "", modules[item].module) for item in lab.test_items},
+        {name: list(others) for name, others in lab.spellings.items()},
+        Budget(lab.limits.case_seconds, lab.limits.item_seconds, lab.limits.lost_processes),
+    )
 
 
 def _read_results(place: Path, exitcode: int | None) -> tuple[_RunRecord, _ErrorRecord | None]:

@@ -7,25 +7,17 @@ Python binds names in more ways than can be followed without running it. What ca
 from __future__ import annotations
 
 import ast
-import re
 import sys
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from grader.intake import quoted
+from grader.checks.syntax_tree import Unparsable, parse_source
 
-# Human sources are far below these; hostile ones take the parser seconds and hundreds of bytes of
-# memory for each of their own.
-_LARGEST_SOURCE = 256 << 10
 _MOST_SOURCE = 1 << 20
 # Names bound to names bound to names: no one writes a hundredth of this by hand.
 _MOST_STEPS = 20_000
 _LONGEST_CHAIN = 50
-# Decoders that take time quadratic in the length.
-_SLOW_CODEC = re.compile(rb"coding[:=]\s*(punycode|idna)", re.IGNORECASE)
-
 Dotted = tuple[str, ...]
 
 
@@ -212,21 +204,11 @@ class StaticNames:
 
     def _parse(self, module: str, source: bytes, is_package: bool) -> Namespace:
         self._parsed += len(source)
-        if len(source) > _LARGEST_SOURCE or self._parsed > _MOST_SOURCE:
-            return _unreadable("it is too large to be a source file")
-        if _SLOW_CODEC.search(b"\n".join(source.split(b"\n", 2)[:2])):
-            return _unreadable("its encoding is not one for source files")
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                tree = ast.parse(source)
-        except SyntaxError as error:
-            where = f" in line {error.lineno}" if error.lineno else ""
-            return _unreadable(f"Python cannot read it ({quoted(error.msg)}{where})")
-        except ValueError:  # a null byte, in versions where that is no SyntaxError
-            return _unreadable("Python cannot read it (it holds null bytes)")
-        except (RecursionError, MemoryError):
-            return _unreadable("Python cannot read it (it is nested too deeply)")
+        if self._parsed > _MOST_SOURCE:
+            return _unreadable("all sources together are too large for a lab")
+        tree = parse_source(source)
+        if isinstance(tree, Unparsable):
+            return _unreadable(tree.problem)
         package = module if is_package else module.rpartition(".")[0]
         return _Reader(module, package).read(tree)
 

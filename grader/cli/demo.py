@@ -14,7 +14,7 @@ from grader import pipeline
 from grader.cli.console import cases_text, log, points_text
 from grader.demo import EXAMPLES, write_examples
 from grader.lab import find_project
-from grader.model import Audience, Report
+from grader.model import Audience, Outcome, Report
 from grader.report.json_report import to_json, write_atomically
 from grader.sandbox.choice import SandboxKind, choose_sandbox
 
@@ -52,6 +52,8 @@ def demo(*, out: Path | None, sandbox: SandboxKind) -> None:
     _show(reports, f"Graded in the sandbox `{chosen.kind}`{isolation}")
     if out is not None:
         log(f"archives and reports are in {out}")
+    if any(report.score is None for report in reports):
+        raise click.exceptions.Exit(1)
 
 
 def _show(reports: list[Report], title: str) -> None:
@@ -66,13 +68,15 @@ def _show(reports: list[Report], title: str) -> None:
     console.print(table)
     notes = {report.score_note for report in reports if report.score_note}
     for note in sorted(notes):
-        console.print(Text(f"Scores are {note}."))
+        console.print(Text(note))
 
 
 def _lost(report: Report) -> str:
-    return "\n".join(
-        f"{item.id}: {points_text(item.points)} of {item.max_points:g} "
-        f"({cases_text(item)} cases, {item.outcome})"
-        for item in report.items
-        if item.points is not None and item.points < item.max_points
-    )
+    lines = []
+    for item in report.items:
+        if item.outcome in (Outcome.GRADER_ERROR, Outcome.NEEDS_REVIEW):
+            lines.append(f"{item.id}: {item.outcome}: {' '.join(item.feedback)}")
+        elif item.points is not None and item.points < item.max_points:
+            lost = f"{points_text(item.points)} of {item.max_points:g}"
+            lines.append(f"{item.id}: {lost} ({cases_text(item)} cases, {item.outcome})")
+    return "\n".join(lines)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from grader.errors import GraderError, NoSandboxError
 from grader.lab import Limits
-from grader.sandbox.launch import BOOTSTRAP, ENVIRONMENT, SOCKET_NAME
+from grader.sandbox.launch import BOOTSTRAP, ENVIRONMENT, ISOLATED, SOCKET_NAME
 from grader.sandbox.runtime import Runtime
 
 # When root runs the grader: files of root's are then out of reach whatever their mode, and the
@@ -59,7 +59,7 @@ class BubblewrapSandbox:
             *_scratch("/tmp", limits),  # noqa: S108 - the sandbox's own
             *_environment(),
             *("--chdir", ROOT, "--"),
-            *(python or self._runtime.interpreter, "-I", "-c"),
+            *(python or self._runtime.interpreter, *ISOLATED, "-c"),
             f"import sys; sys.path.append({RUNTIME + '/packages'!r}); {BOOTSTRAP}",
             *(f"{RUNTIME}/worker", f"{BRIDGE}/{SOCKET_NAME}", token),
         ]

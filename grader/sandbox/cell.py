@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -89,6 +90,7 @@ class Cell:
         """
         for _ in range(2):
             token = secrets.token_hex(16)
+            self._turn_away_early_callers()
             try:
                 done = self._order(protocol.Start(token))
                 if isinstance(done, protocol.Done) and done.problem is None:
@@ -99,14 +101,15 @@ class Cell:
         raise ProcessLost("no process could be started for your code")
 
     def end(self) -> protocol.Ended:
-        """Kill the item process; if the worker is gone as well, replace the whole sandbox."""
+        """Kill the item process; if the worker is gone as well, stop the whole sandbox."""
         try:
             ended = self._order(protocol.End())
             if isinstance(ended, protocol.Ended):
                 return ended
         except (StreamClosed, DeadlinePassed, BadFrame):
             pass
-        self._replace()
+        # The next start launches another: a case that has ended is not the place to fail in.
+        self._stop()
         return protocol.Ended(signal=0, out_of_memory=False, output="")
 
     def _listen(self) -> None:
@@ -126,6 +129,7 @@ class Cell:
             raise RuntimeError("a closed cell cannot launch")
         self._launches += 1
         token = secrets.token_hex(16)
+        self._turn_away_early_callers()
         self._launched = self._sandbox.launch(self._place / "bridge", token, self._lab.limits)
         try:
             self._control = self._accept(token)
@@ -179,6 +183,19 @@ class Cell:
         self._control.deadline = time.monotonic() + self._lab.limits.start_seconds
         self._control.send(protocol.encode(order))
         return protocol.decode(self._control.receive(), protocol.worker_replies)
+
+    def _turn_away_early_callers(self) -> None:
+        """Close the connections made before anybody was asked to connect.
+
+        Student code may have made them and never say Hello; and it can keep them open beyond its
+        own end, as file descriptors on their way through one another.
+        """
+        if self._listener is None:
+            return
+        self._listener.settimeout(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._listener.accept()[0].close()
 
     def _accept(self, token: str) -> Stream:
         """Accept the connection whose Hello has the token; others are turned away."""

@@ -19,7 +19,7 @@ from docker.types import LogConfig, Ulimit
 from grader.errors import GraderError, NoSandboxError
 from grader.lab import Limits
 from grader.sandbox import image
-from grader.sandbox.launch import BOOTSTRAP, ENVIRONMENT, SOCKET_NAME
+from grader.sandbox.launch import BOOTSTRAP, ENVIRONMENT, ISOLATED, SOCKET_NAME
 
 UID = 10001
 WORKER = "/opt/worker"
@@ -96,7 +96,7 @@ class DockerSandbox:
         with _daemon_errors("start a container"):
             container = self._own_client().containers.create(
                 self._image_id,
-                ["python", "-I", "-c", BOOTSTRAP, WORKER, f"{BRIDGE}/{SOCKET_NAME}", token],
+                ["python", *ISOLATED, "-c", BOOTSTRAP, WORKER, f"{BRIDGE}/{SOCKET_NAME}", token],
                 cap_drop=["ALL"],
                 environment={k: v for k, v in ENVIRONMENT.items() if k not in _OF_THE_IMAGE},
                 init=True,

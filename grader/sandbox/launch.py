@@ -10,7 +10,10 @@ from grader.lab import Limits
 # Names inside the sandbox.
 SOCKET_NAME = "grader.sock"
 
-# With -I neither the current folder nor the environment can add to the worker's imports.
+# Neither the current folder nor a user's site-packages can add to the worker's imports. The
+# environment could, but it is ENVIRONMENT and nothing else, so -I is not needed; with -I the hash
+# seed would be ignored, and two runs could differ in the order of a set.
+ISOLATED = ("-P", "-s", "-B")
 BOOTSTRAP = (
     "import sys; sys.path.append(sys.argv[1]); "
     "from grader.bridge.worker import main; main(sys.argv[2], sys.argv[3])"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from grader.errors import GraderError
 from grader.lab import Limits
-from grader.sandbox.launch import BOOTSTRAP, ENVIRONMENT, SOCKET_NAME
+from grader.sandbox.launch import BOOTSTRAP, ENVIRONMENT, ISOLATED, SOCKET_NAME
 
 PACKAGE_FOLDER = Path(__file__).resolve().parents[2]
 
@@ -34,17 +34,26 @@ class ProcessSandbox:
         root = home / "submission"
         root.mkdir()
         socket_path = str(bridge / SOCKET_NAME)
-        arguments = [sys.executable, "-I", "-c", BOOTSTRAP, str(PACKAGE_FOLDER), socket_path, token]
+        arguments = [
+            sys.executable,
+            *ISOLATED,
+            "-c",
+            BOOTSTRAP,
+            str(PACKAGE_FOLDER),
+            socket_path,
+            token,
+        ]
         try:
-            process = subprocess.Popen(  # noqa: S603 - our own worker
-                arguments,
-                cwd=root,
-                env={**ENVIRONMENT, "HOME": str(home), "MPLCONFIGDIR": str(home)},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=(home / "worker.log").open("wb"),
-                start_new_session=True,
-            )
+            with (home / "worker.log").open("wb") as log:
+                process = subprocess.Popen(  # noqa: S603 - our own worker
+                    arguments,
+                    cwd=root,
+                    env={**ENVIRONMENT, "HOME": str(home), "MPLCONFIGDIR": str(home)},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=log,
+                    start_new_session=True,
+                )
         except OSError as error:
             shutil.rmtree(home, ignore_errors=True)
             raise GraderError(

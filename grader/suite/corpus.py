@@ -66,11 +66,14 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         What is unusual about it, in one clause.
     edits : tuple of Edit
         What differs from the reference.
+    bridge_only : bool
+        Whether it is right only across the bridge, which accepts other spellings of names.
     """
 
     id: str
     what: str
     edits: tuple[Edit, ...]
+    bridge_only: bool = False
 
 
 class _BugFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

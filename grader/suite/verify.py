@@ -1,0 +1,279 @@
+"""Verifies the suite: the reference passes, bugs lose points in their items, variants nowhere."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+
+import msgspec
+
+from grader.errors import GraderError
+from grader.lab import Project
+from grader.sandbox.launch import Sandbox
+from grader.suite.corpus import Bug, Variant, apply_edits, read_corpus
+from grader.suite.implementations import right_solution, template_files
+from grader.suite.observation import Job, Observation, in_process, in_sandbox
+
+REFERENCE, TEMPLATE = "reference", "template"
+INIT = "layers/__init__.py"
+
+
+class CaseRecord(msgspec.Struct, frozen=True):
+    """What is known of one case after a verification.
+
+    Attributes
+    ----------
+    id : str
+        After its suite, such as `hidden:full/forward[wide]`.
+    place : str
+        File and line of the test.
+    runs : int
+        How often it ran on right implementations.
+    flakes : int
+        How often it failed one.
+    margin : float or None
+        Largest error of a right implementation as a fraction of the tolerance.
+    seconds : float
+        Mean wall time on the reference.
+    catches : tuple of str
+        The bugs that it fails, at any seed.
+    """
+
+    id: str
+    place: str
+    runs: int
+    flakes: int
+    margin: float | None
+    seconds: float
+    catches: tuple[str, ...]
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """The result of verifying a suite.
+
+    Attributes
+    ----------
+    suite_version, suite_sha256 : str
+        Which suite.
+    sandbox : str
+        `in-process`, or the kind of sandbox.
+    seeds : tuple of int
+        The grading seeds tried.
+    bugs, variants : int
+        How many were tried.
+    problems : tuple of str
+        Everything that keeps the suite from being trusted, a sentence each; empty if it holds.
+    cases : tuple of CaseRecord
+        Every case, in the order they ran.
+    caught_by_one : mapping of str to str
+        Bugs that a single case catches, with that case.
+    """
+
+    suite_version: str
+    suite_sha256: str
+    sandbox: str
+    seeds: tuple[int, ...]
+    bugs: int
+    variants: int
+    problems: tuple[str, ...]
+    cases: tuple[CaseRecord, ...]
+    caught_by_one: dict[str, str]
+
+    @property
+    def idle_cases(self) -> tuple[CaseRecord, ...]:
+        """Cases that catch no bug of the corpus."""
+        return tuple(case for case in self.cases if not case.catches)
+
+
+class _Task(msgspec.Struct, frozen=True):
+    owner: str
+    job: Job
+
+
+def verify(
+    project: Project,
+    seeds: Sequence[int],
+    jobs: int,
+    sandbox: Sandbox | None,
+    progress: Callable[[int, int], None],
+) -> Verification:
+    """Run reference, template, bugs and variants under many seeds.
+
+    Parameters
+    ----------
+    project : Project
+        A full checkout.
+    seeds : sequence of int
+        Grading seeds. All items run under the first; under the others, of a bug or variant only
+        the items whose code differs from the reference's: the others run what the reference runs.
+    jobs : int
+        How many processes to use.
+    sandbox : Sandbox or None
+        Where the implementations run; None for in-process.
+    progress : callable
+        Told how many of how many implementations are done.
+
+    Raises
+    ------
+    GraderError
+        If the corpus does not fit the reference or a test file has an error.
+    """
+    corpus = read_corpus(project)
+    tasks = list(_tasks(project, corpus.bugs, corpus.variants, tuple(seeds), sandbox is not None))
+    observed: defaultdict[str, list[Observation]] = defaultdict(list)
+    for done, (owner, found) in enumerate(_observe_all(tasks, project, sandbox, jobs), 1):
+        observed[owner] += found
+        progress(done, len(tasks))
+    problems = [
+        *_reference_problems(observed[REFERENCE]),
+        *_template_problems(observed[TEMPLATE]),
+        *(line for bug in corpus.bugs for line in _bug_problems(bug, observed[bug.id], seeds)),
+        *(
+            line
+            for variant in corpus.variants
+            for line in _variant_problems(variant, observed[variant.id])
+        ),
+    ]
+    caught = {
+        bug.id: tuple(dict.fromkeys(o.case for o in observed[bug.id] if not o.passed))
+        for bug in corpus.bugs
+    }
+    right = [observed[REFERENCE], *(observed[variant.id] for variant in corpus.variants)]
+    return Verification(
+        suite_version=project.lab.suite.version,
+        suite_sha256=project.suite_digest(),
+        sandbox="in-process" if sandbox is None else sandbox.kind,
+        seeds=tuple(seeds),
+        bugs=len(corpus.bugs),
+        variants=len(corpus.variants),
+        problems=tuple(problems),
+        cases=_case_records(observed[REFERENCE], right, caught),
+        caught_by_one={bug: cases[0] for bug, cases in caught.items() if len(cases) == 1},
+    )
+
+
+def _tasks(
+    project: Project,
+    bugs: Iterable[Bug],
+    variants: Iterable[Variant],
+    seeds: tuple[int, ...],
+    across: bool,
+) -> Iterable[_Task]:
+    every = project.lab.test_items
+    reference = right_solution(project)
+    first, rest = seeds[:1], seeds[1:]
+    yield _Task(REFERENCE, Job(reference, every, seeds))
+    yield _Task(TEMPLATE, Job(template_files(project), every, first))
+    entries: list[Bug | Variant] = [*bugs]
+    entries += [variant for variant in variants if across or not variant.bridge_only]
+    for entry in entries:
+        files = apply_edits(reference, entry.edits, entry.id)
+        touched = _touched_items(project, {edit.file for edit in entry.edits})
+        yield _Task(entry.id, Job(files, every, first))
+        if rest:
+            yield _Task(entry.id, Job(files, touched, rest))
+
+
+def _touched_items(project: Project, edited: set[str]) -> tuple[str, ...]:
+    """Return the items whose code differs; all, where what they import may."""
+    own = {f"layers/{m.file}": m.item for m in project.lab.modules if m.item}
+    if not edited <= own.keys():
+        return project.lab.test_items
+    return tuple(item for item in project.lab.test_items if item in {own[f] for f in edited})
+
+
+def _observe_all(
+    tasks: Sequence[_Task], project: Project, sandbox: Sandbox | None, jobs: int
+) -> Iterable[tuple[str, tuple[Observation, ...]]]:
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        owners = {pool.submit(_observe, task.job, project, sandbox): task.owner for task in tasks}
+        for future in as_completed(owners):
+            try:
+                yield owners[future], future.result()
+            except GraderError as error:
+                pool.shutdown(cancel_futures=True)
+                raise GraderError(f"{owners[future]}: {error.what}", error.do) from error
+
+
+def _observe(job: Job, project: Project, sandbox: Sandbox | None) -> tuple[Observation, ...]:
+    return in_process(job, project) if sandbox is None else in_sandbox(job, project, sandbox)
+
+
+def _reference_problems(observed: Sequence[Observation]) -> Iterable[str]:
+    for one in observed:
+        if not one.passed:
+            yield (
+                f"The reference fails {one.case} with seed {one.seed} ({one.said}); "
+                f"mend the test in {one.place}."
+            )
+
+
+def _template_problems(observed: Sequence[Observation]) -> Iterable[str]:
+    for one in observed:
+        if one.passed:
+            yield (
+                f"The untouched template passes {one.case}; make the test in {one.place} use "
+                "what it tests."
+            )
+
+
+def _bug_problems(bug: Bug, observed: Sequence[Observation], seeds: Sequence[int]) -> Iterable[str]:
+    public = {one.item for one in observed if not one.passed and one.case.startswith("public:")}
+    for item in bug.items:
+        caught = {one.seed for one in observed if not one.passed and one.item == item}
+        missed = [seed for seed in seeds if seed not in caught]
+        if missed and item not in public:
+            yield (
+                f"The bug {bug.id} ({bug.mind}) keeps all points of {item} with "
+                f"{len(missed)} of {len(seeds)} seeds, {missed[0]} among them; add a case that "
+                "catches it."
+            )
+    for one in observed:
+        if not one.passed and one.item not in bug.items:
+            yield (
+                f"The bug {bug.id} loses {one.case} as well, with seed {one.seed} ({one.said}); "
+                f"test {one.item} apart in {one.place}, or name the item in the bug."
+            )
+
+
+def _variant_problems(variant: Variant, observed: Sequence[Observation]) -> Iterable[str]:
+    for one in observed:
+        if not one.passed:
+            yield (
+                f"The variant {variant.id} ({variant.what}) is right and fails {one.case} with "
+                f"seed {one.seed} ({one.said}); mend the test in {one.place}."
+            )
+
+
+def _case_records(
+    reference: Sequence[Observation],
+    right: Sequence[Sequence[Observation]],
+    caught: dict[str, tuple[str, ...]],
+) -> tuple[CaseRecord, ...]:
+    runs: Counter[str] = Counter()
+    flakes: Counter[str] = Counter()
+    margins: dict[str, float] = {}
+    for one in (one for observed in right for one in observed):
+        runs[one.case] += 1
+        flakes[one.case] += not one.passed
+        if one.margin is not None:
+            margins[one.case] = max(one.margin, margins.get(one.case, 0.0))
+    seconds: defaultdict[str, list[float]] = defaultdict(list)
+    for one in reference:
+        seconds[one.case].append(one.seconds)
+    places = {one.case: one.place for one in reference}
+    return tuple(
+        CaseRecord(
+            id=case,
+            place=places[case],
+            runs=runs[case],
+            flakes=flakes[case],
+            margin=margins.get(case),
+            seconds=sum(times) / len(times),
+            catches=tuple(bug for bug, cases in caught.items() if case in cases),
+        )
+        for case, times in seconds.items()
+    )
