@@ -162,8 +162,9 @@ class Project(msgspec.Struct, frozen=True):
         return self.root / "hidden_tests"
 
     def suite_digest(self) -> str:
-        """Return the SHA-256 of every test file that judges, names and contents, as hex."""
-        digest = hashlib.sha256()
+        """Return the SHA-256 of what judges, as hex: every test file, and the tolerances."""
+        tolerances = self.lab.tolerances
+        digest = hashlib.sha256(f"{tolerances.rtol!r} {tolerances.atol!r}\0".encode())
         for folder in (self.public_tests, self.hidden_tests):
             for path in sorted(folder.glob("*.py")):
                 digest.update(f"{folder.name}/{path.name}".encode() + b"\0")

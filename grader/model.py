@@ -180,11 +180,24 @@ class SubmissionStamp(msgspec.Struct, frozen=True):
 
 
 class SuiteStamp(msgspec.Struct, frozen=True):
-    """Which tests judged, and with which seed: enough to run the same cases again."""
+    """Which tests judged, and with which seed: enough to run the same cases again.
+
+    Attributes
+    ----------
+    version : str
+        As in `lab.toml`.
+    sha256 : str
+        Hex digest of every file that judges.
+    seed : int
+        The grading seed.
+    published : bool
+        Whether these very files were verified and published.
+    """
 
     version: str
     sha256: str
     seed: int
+    published: bool
 
 
 class SandboxStamp(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ from grader.model import (
     Suite,
     SuiteStamp,
 )
+from grader.publication import is_published
 from grader.sandbox.launch import Sandbox
 from grader.scoring import score_item, total
 
@@ -79,7 +80,12 @@ def grade(archive: Path, plan: Plan) -> Report:
         score_note=note,
         items=items,
         flags=flags,
-        suite=SuiteStamp(project.lab.suite.version, project.suite_digest(), plan.seed),
+        suite=SuiteStamp(
+            project.lab.suite.version,
+            project.suite_digest(),
+            plan.seed,
+            is_published(project),
+        ),
         sandbox=_sandbox_stamp(plan),
         timings=timings,
         graded_at=datetime.now(UTC).isoformat(timespec="seconds"),

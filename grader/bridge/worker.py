@@ -14,6 +14,7 @@ import selectors
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from grader.bridge import item_process, protocol
 from grader.bridge.frames import Stream, StreamClosed
 
 FRAME_CAP = 1 << 30
+ENDING_CHECKS, ENDING_PAUSE = 25, 0.002
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
@@ -118,11 +120,11 @@ class _Worker:
     def _end(self) -> protocol.Ended:
         ended_by = 0
         if self._child is not None:
-            done, status = os.waitpid(self._child, os.WNOHANG)
-            if done and os.WIFSIGNALED(status):
-                ended_by = os.WTERMSIG(status)
-            if not done:
+            status = _status_of(self._child)
+            if status is None:
                 _kill(self._child)
+            elif os.WIFSIGNALED(status):
+                ended_by = os.WTERMSIG(status)
         _kill_everything(self._setup.own_pids)
         self._drain()
         if self._pipe is not None:
@@ -234,6 +236,19 @@ def _oom_kills() -> int:
             if name == "oom_kill":
                 return int(number)
     return 0
+
+
+def _status_of(child: int) -> int | None:
+    """Return how a process ended; None if it goes on.
+
+    A process that is ending has closed its connection a moment before there is a status to read.
+    """
+    for _ in range(ENDING_CHECKS):
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return status
+        time.sleep(ENDING_PAUSE)
+    return None
 
 
 def _kill_everything(own_pids: bool) -> None:

@@ -15,6 +15,7 @@ from grader.cli.doctor import doctor
 from grader.cli.grade import grade
 from grader.cli.image import image
 from grader.cli.pack import pack
+from grader.cli.suite import suite
 from grader.errors import GraderError
 
 
@@ -44,5 +45,5 @@ def main(*, debug: bool) -> None:
     """Grade and check submissions of the lab "A Neural Network from Scratch"."""
 
 
-for command in (grade, check, pack, image, doctor, demo):
+for command in (grade, check, pack, image, doctor, demo, suite):
     main.add_command(command)

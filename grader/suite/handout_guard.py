@@ -63,11 +63,12 @@ RULES: dict[str, dict[str, dict[str, _Check]]] = {
     "CrossEntropyLayer": {"forward": {"x": _batch, "t": _one_hot}},
     "Sequential": {
         "__init__": {"layers": _layers},
-        "forward": {"x": _batch, "target": _one_hot},
+        # The loss decides what labels are; a network hands them on.
+        "forward": {"x": _batch, "target": _batch},
         "update_param": {"lr": _finite},
         "fit": {
             "x": _batch,
-            "y": _one_hot,
+            "y": _batch,
             "lr": _finite,
             "epochs": _count,
             "batch_size": _count,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from grader.errors import GraderError
 from grader.lab import Project
 from grader.sandbox.launch import Sandbox
 from grader.suite.corpus import Bug, Variant, apply_edits, read_corpus
 from grader.suite.implementations import right_solution, template_files
-from grader.suite.observation import Job, Observation, in_process, in_sandbox
+from grader.suite.observation import Job, Observation
+from grader.suite.parallel import Progress, observe_all
 
 REFERENCE, TEMPLATE = "reference", "template"
 INIT = "layers/__init__.py"
@@ -87,17 +85,12 @@ class Verification(msgspec.Struct, frozen=True):
         return tuple(case for case in self.cases if not case.catches)
 
 
-class _Task(msgspec.Struct, frozen=True):
-    owner: str
-    job: Job
-
-
 def verify(
     project: Project,
     seeds: Sequence[int],
     jobs: int,
     sandbox: Sandbox | None,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> Verification:
     """Run reference, template, bugs and variants under many seeds.
 
@@ -113,7 +106,7 @@ def verify(
     sandbox : Sandbox or None
         Where the implementations run; None for in-process.
     progress : callable
-        Told how many of how many implementations are done.
+        Told after each implementation.
 
     Raises
     ------
@@ -123,9 +116,8 @@ def verify(
     corpus = read_corpus(project)
     tasks = list(_tasks(project, corpus.bugs, corpus.variants, tuple(seeds), sandbox is not None))
     observed: defaultdict[str, list[Observation]] = defaultdict(list)
-    for done, (owner, found) in enumerate(_observe_all(tasks, project, sandbox, jobs), 1):
+    for owner, found in observe_all(tasks, project, sandbox, jobs, progress):
         observed[owner] += found
-        progress(done, len(tasks))
     problems = [
         *_reference_problems(observed[REFERENCE]),
         *_template_problems(observed[TEMPLATE]),
@@ -160,20 +152,20 @@ def _tasks(
     variants: Iterable[Variant],
     seeds: tuple[int, ...],
     across: bool,
-) -> Iterable[_Task]:
+) -> Iterable[tuple[str, Job]]:
     every = project.lab.test_items
     reference = right_solution(project)
     first, rest = seeds[:1], seeds[1:]
-    yield _Task(REFERENCE, Job(reference, every, seeds))
-    yield _Task(TEMPLATE, Job(template_files(project), every, first))
+    yield (REFERENCE, Job(reference, every, seeds))
+    yield (TEMPLATE, Job(template_files(project), every, first))
     entries: list[Bug | Variant] = [*bugs]
     entries += [variant for variant in variants if across or not variant.bridge_only]
     for entry in entries:
         files = apply_edits(reference, entry.edits, entry.id)
         touched = _touched_items(project, {edit.file for edit in entry.edits})
-        yield _Task(entry.id, Job(files, every, first))
+        yield (entry.id, Job(files, every, first))
         if rest:
-            yield _Task(entry.id, Job(files, touched, rest))
+            yield (entry.id, Job(files, touched, rest))
 
 
 def _touched_items(project: Project, edited: set[str]) -> tuple[str, ...]:
@@ -182,24 +174,6 @@ def _touched_items(project: Project, edited: set[str]) -> tuple[str, ...]:
     if not edited <= own.keys():
         return project.lab.test_items
     return tuple(item for item in project.lab.test_items if item in {own[f] for f in edited})
-
-
-def _observe_all(
-    tasks: Sequence[_Task], project: Project, sandbox: Sandbox | None, jobs: int
-) -> Iterable[tuple[str, tuple[Observation, ...]]]:
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        owners = {pool.submit(_observe, task.job, project, sandbox): task.owner for task in tasks}
-        for future in as_completed(owners):
-            try:
-                yield owners[future], future.result()
-            except GraderError as error:
-                pool.shutdown(cancel_futures=True)
-                raise GraderError(f"{owners[future]}: {error.what}", error.do) from error
-
-
-def _observe(job: Job, project: Project, sandbox: Sandbox | None) -> tuple[Observation, ...]:
-    return in_process(job, project) if sandbox is None else in_sandbox(job, project, sandbox)
 
 
 def _reference_problems(observed: Sequence[Observation]) -> Iterable[str]:
