@@ -97,6 +97,9 @@ class _Worker:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(order.data)
         except OSError as error:
+            # What was written of it would take room from others.
+            with contextlib.suppress(OSError):
+                target.unlink(missing_ok=True)
             return protocol.Done(f"{order.path}: {error.strerror}")
         return protocol.Done()
 

@@ -10,9 +10,18 @@ from typing import Any
 import msgspec
 
 from grader.errors import GraderError
-from grader.model import Audience, CaseResult, ItemResult, Report, Suite
+from grader.model import (
+    REPORT_SCHEMA,
+    Audience,
+    CaseResult,
+    ItemResult,
+    Outcome,
+    Report,
+    Suite,
+)
 
 SCHEMA_FILE = Path(__file__).with_name("grader-report-1.schema.json")
+NOT_YOUR_FAULT = "This could not be graded, for a reason that is not yours. Staff will see to it."
 
 
 def to_json(report: Report, audience: Audience) -> bytes:
@@ -36,8 +45,13 @@ def for_students(report: Report) -> Report:
 
 
 def _item_for_students(item: ItemResult) -> ItemResult:
+    # What went wrong on our side may quote a log, and with it what a hidden test said.
+    feedback = (NOT_YOUR_FAULT,) if item.outcome is Outcome.GRADER_ERROR else item.feedback
     return msgspec.structs.replace(
-        item, output="", cases=tuple(_case_for_students(case) for case in item.cases)
+        item,
+        output="",
+        feedback=feedback,
+        cases=tuple(_case_for_students(case) for case in item.cases),
     )
 
 
@@ -50,8 +64,17 @@ def _case_for_students(case: CaseResult) -> CaseResult:
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of `grader-report/1`, made from the report's types."""
     schema = msgspec.json.schema(Report)
+    for definition in schema["$defs"].values():
+        definition["description"] = definition["description"].partition("\n")[0]
+        if "properties" in definition:
+            # A report is always written whole: readers may rely on every field.
+            definition["required"] = list(definition["properties"])
+            definition["additionalProperties"] = False
+            for field in definition["properties"].values():
+                field.pop("default", None)
+    schema["$defs"]["Report"]["properties"]["schema"] = {"const": REPORT_SCHEMA}
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = "grader-report/1"
+    schema["title"] = REPORT_SCHEMA
     return schema
 
 

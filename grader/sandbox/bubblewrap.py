@@ -57,6 +57,8 @@ class BubblewrapSandbox:
             *("--ro-bind", str(bridge), BRIDGE),
             *_scratch(ROOT, limits),
             *_scratch("/tmp", limits),  # noqa: S108 - the sandbox's own
+            # The root is a tmpfs of bubblewrap's own, as large as half the machine's memory.
+            *("--remount-ro", "/"),
             *_environment(),
             *("--chdir", ROOT, "--"),
             *(python or self._runtime.interpreter, *ISOLATED, "-c"),

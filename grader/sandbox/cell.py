@@ -133,7 +133,7 @@ class Cell:
         self._launched = self._sandbox.launch(self._place / "bridge", token, self._lab.limits)
         try:
             self._control = self._accept(token)
-            self._expect_done(
+            self._done(
                 protocol.Setup(
                     root=self._launched.root,
                     own_pids=self._launched.own_pids,
@@ -143,8 +143,7 @@ class Cell:
                     modules=self._lab.classes,
                 )
             )
-            for path, data in self._files.items():
-                self._expect_done(protocol.WriteFile(path, data))
+            self._write_files()
         except (StreamClosed, DeadlinePassed, BadFrame) as error:
             words = self._launched.last_words()
             raise GraderError(
@@ -152,6 +151,22 @@ class Cell:
                 + (f": {words}." if words else "."),
                 "Run `grader doctor`; if the sandbox works there, grade this submission again.",
             ) from error
+
+    def _write_files(self) -> None:
+        """Write the submission's files, the smallest first: the sources are among them.
+
+        What the sandbox has no room for, or whose name is too long for it, is left out. It is
+        data; a case that needs it fails.
+        """
+        problems = [
+            self._done(protocol.WriteFile(path, self._files[path])).problem
+            for path in sorted(self._files, key=lambda path: len(self._files[path]))
+        ]
+        if problems and None not in problems:
+            raise GraderError(
+                f"The submission's files could not be written in the sandbox ({problems[0]}).",
+                "Raise `scratch_mib` in lab.toml if there is no room; else run `grader doctor`.",
+            )
 
     def _replace(self) -> None:
         """Start over in a fresh sandbox after student code has taken the worker down."""
@@ -168,14 +183,11 @@ class Cell:
             self._launched.stop()
             self._launched = None
 
-    def _expect_done(self, order: protocol.Wire) -> None:
+    def _done(self, order: protocol.Wire) -> protocol.Done:
         done = self._order(order)
-        if not isinstance(done, protocol.Done) or done.problem is not None:
-            problem = done.problem if isinstance(done, protocol.Done) else "an unexpected answer"
-            raise GraderError(
-                f"The submission's files could not be written in the sandbox ({problem}).",
-                "Raise `scratch_mib` in lab.toml if there is no room; else run `grader doctor`.",
-            )
+        if not isinstance(done, protocol.Done):
+            raise BadFrame("an unexpected answer to an order")
+        return done
 
     def _order(self, order: protocol.Wire) -> Any:
         if self._control is None:

@@ -1,0 +1,296 @@
+"""Frames: what goes in comes out, and no peer can make the reader wait, crash or allocate."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grader.bridge.frames import HEADER, BadFrame, DeadlinePassed, Stream, StreamClosed
+
+CAP = 1 << 16
+# How long after its deadline a read or write may go on.
+LATENESS = 1.0
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, Stream]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        stream = Stream(ours, CAP)
+        # So that what should have been refused fails instead of waiting for ever.
+        stream.deadline = time.monotonic() + 10
+        yield theirs, stream
+
+
+@pytest.fixture
+def in_background() -> Iterator[Callable[[Callable[[], object]], None]]:
+    """Run the peer's part in a thread; it must have ended by itself when the test has."""
+    threads: list[threading.Thread] = []
+
+    def start(work: Callable[[], object]) -> None:
+        threads.append(threading.Thread(target=work))
+        threads[-1].start()
+
+    yield start
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def frame(payload: bytes) -> bytes:
+    return HEADER.pack(len(payload)) + payload
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    payloads=st.lists(st.binary(max_size=300), min_size=1, max_size=5),
+    cuts=st.lists(st.integers(0, 1500), max_size=8),
+)
+def test_payloads_arrive_whole_and_in_order_however_the_bytes_are_split(
+    payloads: list[bytes], cuts: list[int]
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        stream = Stream(ours, CAP)
+        whole = b"".join(frame(payload) for payload in payloads)
+        edges = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
+        received: list[bytes] = []
+        for start, end in itertools.pairwise(edges):
+            theirs.sendall(whole[start:end])
+            complete = _complete_frames(whole[:end])
+            while len(received) < complete:
+                received.append(bytes(stream.receive()))
+        assert received == payloads
+        assert not stream.has_unread
+
+
+def _complete_frames(data: bytes) -> int:
+    count = 0
+    while len(data) >= HEADER.size and len(data) >= HEADER.size + HEADER.unpack_from(data)[0]:
+        data = data[HEADER.size + HEADER.unpack_from(data)[0] :]
+        count += 1
+    return count
+
+
+def test_a_frame_larger_than_every_buffer_goes_both_ways(
+    in_background: Callable[[Callable[[], object]], None],
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        near, far = Stream(ours, 1 << 24), Stream(theirs, 1 << 24)
+        near.deadline = time.monotonic() + 10
+        payload = bytes(range(256)) * (1 << 15)
+        in_background(lambda: far.send(far.receive()))
+        near.send(payload)
+        assert near.receive() == payload
+
+
+def test_a_payload_of_exactly_the_cap_is_taken_and_one_byte_more_is_not(
+    pair: tuple[socket.socket, Stream],
+) -> None:
+    peer, stream = pair
+    peer.sendall(frame(bytes(CAP)))
+    assert len(stream.receive()) == CAP
+    peer.sendall(HEADER.pack(CAP + 1))
+    with pytest.raises(BadFrame, match=f"announces {CAP + 1} bytes"):
+        stream.receive()
+
+
+def test_a_payload_above_the_cap_is_not_sent(pair: tuple[socket.socket, Stream]) -> None:
+    peer, stream = pair
+    with pytest.raises(BadFrame, match="above the limit"):
+        stream.send(bytes(CAP + 1))
+    peer.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        peer.recv(1)
+
+
+def test_an_announced_frame_of_4_gib_allocates_nothing(
+    pair: tuple[socket.socket, Stream],
+) -> None:
+    peer, stream = pair
+    peer.sendall(HEADER.pack(2**32 - 1) + b"x" * 100)
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadFrame, match="announces 4294967295 bytes"):
+            stream.receive()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # One read's buffer.
+    assert peak < 1 << 20
+
+
+def test_memory_is_taken_as_bytes_arrive_and_not_as_a_header_promises() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        stream = Stream(ours, 1 << 30)
+        theirs.sendall(HEADER.pack(1 << 30) + b"x" * 100)
+        stream.deadline = time.monotonic() + 0.05
+        tracemalloc.start()
+        try:
+            with pytest.raises(DeadlinePassed):
+                stream.receive()
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 1 << 20
+
+
+@pytest.mark.parametrize("sent", [b"", b"\0", frame(b"abc")[:-1]], ids=["none", "header", "part"])
+def test_a_peer_that_closes_in_the_middle_of_a_frame_is_gone(
+    pair: tuple[socket.socket, Stream], sent: bytes
+) -> None:
+    peer, stream = pair
+    peer.sendall(sent)
+    peer.close()
+    with pytest.raises(StreamClosed):
+        stream.receive()
+
+
+def test_what_a_peer_sent_before_it_closed_is_still_read(
+    pair: tuple[socket.socket, Stream],
+) -> None:
+    peer, stream = pair
+    peer.sendall(frame(b"last words"))
+    peer.close()
+    assert stream.has_unread
+    assert stream.receive() == b"last words"
+
+
+def test_sending_to_a_closed_peer_says_that_it_is_gone(
+    pair: tuple[socket.socket, Stream],
+) -> None:
+    peer, stream = pair
+    peer.close()
+    with pytest.raises(StreamClosed):
+        stream.send(b"anyone there?")
+
+
+def test_a_closed_stream_is_closed_for_good(pair: tuple[socket.socket, Stream]) -> None:
+    _, stream = pair
+    stream.close()
+    stream.close()
+    stream.deadline = time.monotonic() + 1
+    with pytest.raises(StreamClosed):
+        stream.receive()
+
+
+def test_a_silent_peer_is_waited_for_until_the_deadline(
+    pair: tuple[socket.socket, Stream],
+) -> None:
+    _, stream = pair
+    started = time.monotonic()
+    stream.deadline = started + 0.2
+    with pytest.raises(DeadlinePassed):
+        stream.receive()
+    assert 0.15 < time.monotonic() - started < 0.2 + LATENESS
+
+
+def test_a_deadline_that_has_passed_stops_even_what_lies_ready(
+    pair: tuple[socket.socket, Stream],
+) -> None:
+    peer, stream = pair
+    peer.sendall(frame(b"late"))
+    stream.deadline = time.monotonic() - 1
+    with pytest.raises(DeadlinePassed):
+        stream.receive()
+    with pytest.raises(DeadlinePassed):
+        stream.send(b"late")
+
+
+def test_a_peer_that_sends_a_byte_now_and_then_does_not_outlive_the_deadline(
+    pair: tuple[socket.socket, Stream], in_background: Callable[[Callable[[], object]], None]
+) -> None:
+    peer, stream = pair
+    stop = threading.Event()
+
+    def dribble() -> None:
+        peer.sendall(HEADER.pack(CAP))
+        while not stop.wait(0.05):
+            peer.sendall(b"x")
+
+    in_background(dribble)
+    started = time.monotonic()
+    stream.deadline = started + 0.6
+    with pytest.raises(DeadlinePassed):
+        stream.receive()
+    assert time.monotonic() - started < 0.6 + LATENESS
+    stop.set()
+
+
+def test_a_peer_that_sends_a_last_byte_just_in_time_is_not_given_all_the_time_again(
+    pair: tuple[socket.socket, Stream], in_background: Callable[[Callable[[], object]], None]
+) -> None:
+    peer, stream = pair
+
+    def send_late() -> None:
+        time.sleep(1.1)
+        peer.sendall(b"x")
+
+    in_background(send_late)
+    started = time.monotonic()
+    stream.deadline = started + 1.2
+    with pytest.raises(DeadlinePassed):
+        stream.receive()
+    assert time.monotonic() - started < 1.2 + LATENESS
+
+
+def test_a_peer_that_reads_a_little_now_and_then_does_not_outlive_the_deadline(
+    in_background: Callable[[Callable[[], object]], None],
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        stop = threading.Event()
+
+        def sip() -> None:
+            while not stop.wait(0.2):
+                theirs.recv(1 << 15)
+
+        in_background(sip)
+        stream = Stream(ours, 1 << 24)
+        started = time.monotonic()
+        stream.deadline = started + 0.4
+        with pytest.raises(DeadlinePassed):
+            stream.send(bytes(1 << 23))
+        assert time.monotonic() - started < 0.4 + LATENESS
+        stop.set()
+
+
+def test_a_peer_that_never_reads_is_waited_for_until_the_deadline(
+    pair: tuple[socket.socket, Stream],
+) -> None:
+    _, stream = pair
+    stream.deadline = time.monotonic() + 0.2
+
+    def send_for_ever() -> None:
+        while True:
+            stream.send(bytes(CAP))
+
+    with pytest.raises(DeadlinePassed):
+        send_for_ever()
+
+
+def test_a_new_deadline_replaces_the_old_one(
+    pair: tuple[socket.socket, Stream], in_background: Callable[[Callable[[], object]], None]
+) -> None:
+    peer, stream = pair
+    stream.deadline = time.monotonic() + 0.05
+    with pytest.raises(DeadlinePassed):
+        stream.receive()
+    stream.deadline = time.monotonic() + 5
+
+    def answer() -> None:
+        time.sleep(0.2)
+        peer.sendall(frame(b"in time"))
+
+    in_background(answer)
+    assert stream.receive() == b"in time"

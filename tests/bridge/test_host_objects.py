@@ -1,0 +1,257 @@
+"""Test-side objects in the hands of real student code, across a plain-process cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from grader.bridge.faults import StudentRaised
+
+if TYPE_CHECKING:
+    from tests.bridge.conftest import Student
+
+FULL = "class FullLayer:\n    pass\n"
+
+
+def sequential(body: str) -> dict[str, str]:
+    """Return a package whose `Sequential` has the given lines in its `fit(x)`."""
+    lines = "".join(f"        {line}\n" for line in body.strip("\n").splitlines())
+    return {
+        "full": FULL,
+        "sequential": (
+            "from .full import FullLayer\n"
+            "import numpy as np\n"
+            "class Sequential:\n"
+            "    def __init__(self, layers=None, loss=None):\n"
+            "        self.layers = layers\n"
+            "        self.loss = loss\n"
+            f"    def fit(self, x, y=None):\n{lines}"
+        ),
+    }
+
+
+class Spy:
+    """Stands for a full layer and knows what it expects."""
+
+    poses_as = "FullLayer"
+
+    def __init__(self) -> None:
+        self.W = np.eye(2)
+        self.W_grad = np.full((2, 2), 3.0)
+        self.expected = np.arange(3.0)
+        self.calls: list[tuple[Any, ...]] = []
+
+    def forward(self, x: Any) -> Any:
+        self.calls.append(("forward", x))
+        return x @ self.W
+
+    def update_param(self, lr: float) -> None:
+        self.calls.append(("update_param", lr))
+
+
+class Relu:
+    """A layer without weights."""
+
+    poses_as = "ReluLayer"
+
+    def forward(self, x: Any) -> Any:
+        return np.maximum(x, 0)
+
+
+@pytest.fixture
+def fit(student: Callable[..., Student]) -> Callable[..., Any]:
+    """Run the lines as a student's `fit` on a spy and return what they return."""
+
+    def run(body: str, x: object, y: object = None) -> Any:
+        layers = student(sequential(body)).case("sequential")
+        return layers.Sequential().fit(x, y)
+
+    return run
+
+
+def test_a_host_object_passes_for_the_class_that_it_stands_for(fit: Callable[..., Any]) -> None:
+    told = fit(
+        "return [isinstance(x, FullLayer), type(x).__name__, x.__class__ is FullLayer,\n"
+        "        isinstance(y, FullLayer), type(y).__name__]",
+        Spy(),
+        Relu(),
+    )
+    assert told == [True, "FullLayer", True, False, "ReluLayer"]
+
+
+def test_hasattr_tells_layers_with_weights_from_layers_without(fit: Callable[..., Any]) -> None:
+    told = fit(
+        "return [hasattr(layer, name) for layer in (x, y)\n"
+        "        for name in ('W', 'b', 'forward', 'update_param', 'update_params')]",
+        Spy(),
+        Relu(),
+    )
+    assert told == [True, False, True, True, True, False, False, True, False, False]
+
+
+def test_what_a_spy_keeps_is_unreachable(fit: Callable[..., Any]) -> None:
+    told = fit(
+        "names = ['expected', 'calls', '_secret', '__dict__', '__globals__', 'poses_as']\n"
+        "found = []\n"
+        "for name in names:\n"
+        "    try:\n"
+        "        found.append(repr(getattr(x, name)))\n"
+        "    except AttributeError:\n"
+        "        pass\n"
+        "try:\n"
+        "    found.append(repr(vars(x)))\n"
+        "except TypeError:\n"
+        "    pass\n"
+        "return found + [repr(x), str(dir(x))]",
+        Spy(),
+    )
+    assert not [text for text in told if "2." in text or "0., 1." in text]
+    assert len(told) == 2
+
+
+def test_both_spellings_reach_the_spy(fit: Callable[..., Any]) -> None:
+    spy = Spy()
+    told = fit("x.update_params(0.5)\nx.update_param(lr=0.25)\nreturn x.w_grad[0, 0]", spy)
+    assert told == 3.0
+    assert spy.calls == [("update_param", 0.5), ("update_param", 0.25)]
+
+
+def test_whole_attributes_of_a_spy_can_be_set(fit: Callable[..., Any]) -> None:
+    spy = Spy()
+    fit("x.W = x.W - 0.5 * x.W_grad", spy)
+    assert spy.W.tolist() == [[-0.5, -1.5], [-1.5, -0.5]]
+
+
+def test_a_spy_that_comes_back_is_the_tests_own(student: Callable[..., Student]) -> None:
+    layers = student(sequential("return [x, self.layers[0]]")).case("sequential")
+    spy, other = Spy(), Relu()
+    network = layers.Sequential([other], spy)
+    assert network.fit(spy)[0] is spy
+    assert network.fit(spy)[1] is other
+    assert network.loss is spy
+
+
+def test_a_spys_failure_is_the_tests_failure_with_the_very_same_exception(
+    fit: Callable[..., Any],
+) -> None:
+    error = AssertionError("the batch has 3 rows")
+
+    class Strict:
+        def forward(self, x: object) -> None:
+            raise error
+
+    with pytest.raises(AssertionError) as caught:
+        fit("return x.forward(np.ones(2))", Strict())
+    assert caught.value is error
+    # Also when the student's code wraps it in an exception of its own.
+    with pytest.raises(AssertionError) as caught:
+        fit("try:\n    x.forward(1)\nexcept Exception:\n    raise ValueError('failed')", Strict())
+    assert caught.value is error
+
+
+def test_student_code_may_try_a_method_and_do_without_it(fit: Callable[..., Any]) -> None:
+    told = fit(
+        "try:\n    x.update_param(0.1)\nexcept AttributeError:\n    return 'no weights'",
+        Relu(),
+    )
+    assert told == "no weights"
+
+
+def test_student_code_meets_the_type_of_exception_that_it_would_meet_in_process(
+    fit: Callable[..., Any],
+) -> None:
+    told = fit(
+        "kinds = []\n"
+        "for arguments in ((), (1, 2), (np.ones(3),)):\n"
+        "    try:\n"
+        "        x.forward(*arguments)\n"
+        "    except (TypeError, ValueError) as error:\n"
+        "        kinds.append(type(error).__name__)\n"
+        "return kinds",
+        Spy(),
+    )
+    assert told == ["TypeError", "TypeError", "ValueError"]
+
+
+def test_a_constructor_may_ask_its_layers_before_it_is_done(
+    student: Callable[..., Student],
+) -> None:
+    modules = {
+        "full": FULL,
+        "sequential": (
+            "class Sequential:\n"
+            "    def __init__(self, layers, loss):\n"
+            "        self.weighted = [hasattr(layer, 'W') for layer in layers]\n"
+            "        self.first = layers[0].forward([[1.0, 2.0]])\n"
+            "        self.layers, self.loss = layers, loss\n"
+            "    def fit(self, x):\n"
+            "        return [self.weighted, x]\n"
+        ),
+    }
+
+    class Doubling(Spy):
+        def forward(self, x: Any) -> Any:
+            return np.asarray(x) * 2
+
+    layers = student(modules).case("sequential")
+    network = layers.Sequential([Doubling(), Relu()], Relu())
+    assert network.fit(5) == [[True, False], 5]
+    assert network.first.tolist() == [[2, 4]]
+
+
+def test_a_spy_may_call_a_student_object_back_while_it_is_called(
+    student: Callable[..., Student],
+) -> None:
+    modules = {
+        "full": (
+            "class FullLayer:\n"
+            "    def forward(self, x):\n"
+            "        if x < 0:\n"
+            "            raise ValueError('negative')\n"
+            "        return x + 1\n"
+        ),
+        "sequential": sequential("return 10 * x.forward(y)")["sequential"],
+    }
+    layers = student(modules).case("sequential")
+    inner = layers.FullLayer()
+
+    class Wrapped:
+        def forward(self, x: int) -> Any:
+            layer = layers.FullLayer()
+            layer.offset = 1
+            return 100 * inner.forward(x) + layer.forward(x) + layer.offset
+
+    network = layers.Sequential()
+    assert network.fit(Wrapped(), 1) == 10 * (200 + 2 + 1)
+    with pytest.raises(StudentRaised, match="negative"):
+        network.fit(Wrapped(), -1)
+    assert network.fit(Wrapped(), 2) == 10 * (300 + 3 + 1)
+
+
+def test_student_code_may_catch_what_its_own_object_raises_beyond_a_spy(
+    student: Callable[..., Student],
+) -> None:
+    body = "try:\n    x.forward(1)\nexcept ValueError as error:\n    return 'caught'"
+    modules = {
+        "full": "class FullLayer:\n    def forward(self, x):\n        raise ValueError('no')\n",
+        "sequential": sequential(body)["sequential"],
+    }
+    layers = student(modules).case("sequential")
+    inner = layers.FullLayer()
+
+    class Passing:
+        def forward(self, x: object) -> Any:
+            return inner.forward(x)
+
+    assert layers.Sequential().fit(Passing()) == "caught"
+
+
+def test_a_spy_sees_the_student_change_an_array_in_place_only_by_setting_it(
+    fit: Callable[..., Any],
+) -> None:
+    spy = Spy()
+    fit("w = x.W\nw += 1\nreturn None", spy)
+    assert spy.W.tolist() == [[1, 0], [0, 1]]
