@@ -161,6 +161,11 @@ class Project(msgspec.Struct, frozen=True):
         """The hidden tests; the folder need not be there."""
         return self.root / "hidden_tests"
 
+    @property
+    def siblings(self) -> Path:
+        """The hidden cases' public siblings, which are part of the package."""
+        return Path(__file__).resolve().parent / "siblings"
+
     def suite_digest(self) -> str:
         """Return the SHA-256 of what judges, as hex: every test file, and the tolerances."""
         tolerances = self.lab.tolerances

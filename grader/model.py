@@ -30,6 +30,7 @@ class Suite(StrEnum):
 
     PUBLIC = "public"
     HIDDEN = "hidden"
+    SIBLING = "sibling"
     STRUCTURE = "structure"
 
 

@@ -3,7 +3,7 @@
 Anything can come back from a student's method: None, a string, a list, NaN, the wrong shape. All
 of it becomes an AssertionError whose message says what was compared, in which case and with which
 seed, both shapes and dtypes, and where the largest error lies. The messages hold hidden values:
-they are for staff.
+they are for staff. What students may read is the error's diagnosis, a sentence without values.
 
 A test compares an output before its next call to student code: a layer that returns the very array
 it keeps, and writes into it later, is right all the same.
@@ -13,6 +13,7 @@ import math
 from typing import Any, NoReturn
 
 import numpy as np
+from diagnosis import NO_CLUES, OF_WHAT_CAME, Clues, Diagnosis, diagnose
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -21,6 +22,20 @@ Array = NDArray[np.float64]
 # everything but the sixth digit are caught by the comparisons with exact values.
 DIFFERENCES_RTOL = 1e-6
 DIFFERENCES_ATOL = 1e-8
+
+
+class Mismatch(AssertionError):
+    """A comparison that failed.
+
+    Attributes
+    ----------
+    diagnosis : Diagnosis or None
+        The mistake behind it, where the values leave no doubt.
+    """
+
+    def __init__(self, message: str, diagnosis: Diagnosis | None) -> None:
+        super().__init__(message)
+        self.diagnosis = diagnosis
 
 
 class Comparison:
@@ -49,7 +64,7 @@ class Comparison:
         self._rtol = rtol
         self._atol = atol
 
-    def array(self, what: str, found: Any, expected: Array) -> None:
+    def array(self, what: str, found: Any, expected: Array, clues: Clues = NO_CLUES) -> None:
         """Require an array of the expected shape and values.
 
         Parameters
@@ -59,6 +74,8 @@ class Comparison:
         found : object
             What student code returned or stored.
         expected : ndarray
+        clues : Clues
+            What helps to name the mistake, here as in the other comparisons.
 
         Raises
         ------
@@ -67,9 +84,9 @@ class Comparison:
             ``rtol * max|expected| + atol`` anywhere.
         """
         __tracebackhide__ = True
-        self._close(what, self.real_array(what, found), expected, self._rtol, self._atol)
+        self._close(what, self.real_array(what, found), expected, self._rtol, self._atol, clues)
 
-    def bias(self, what: str, found: Any, expected: Array) -> None:
+    def bias(self, what: str, found: Any, expected: Array, clues: Clues = NO_CLUES) -> None:
         """Require a bias or its gradient, as ``(1, n_o)`` or ``(n_o,)``; a number if n_o is 1.
 
         Parameters
@@ -87,9 +104,9 @@ class Comparison:
         values = self.real_array(what, np.array(found) if _is_number(found) else found)
         if values.shape == (1, expected.size) or values.size == expected.size == 1:
             values = values.reshape(expected.shape)
-        self._close(what, values, expected, self._rtol, self._atol)
+        self._close(what, values, expected, self._rtol, self._atol, clues)
 
-    def scalar(self, what: str, found: Any, expected: float) -> None:
+    def scalar(self, what: str, found: Any, expected: float, clues: Clues = NO_CLUES) -> None:
         """Require a number: a Python or numpy one, or an array with one element.
 
         Parameters
@@ -105,7 +122,7 @@ class Comparison:
         """
         __tracebackhide__ = True
         value = np.array(self.number(what, found))
-        self._close(what, value, np.array(expected), self._rtol, self._atol)
+        self._close(what, value, np.array(expected), self._rtol, self._atol, clues)
 
     def number(self, what: str, found: Any) -> float:
         """Return the one number that `found` is.
@@ -130,7 +147,9 @@ class Comparison:
             self.fail(f"{what} must be a single number; found {_describe(found)}")
         return float(values.reshape(()))
 
-    def labels(self, what: str, found: Any, expected: NDArray[np.int64]) -> None:
+    def labels(
+        self, what: str, found: Any, expected: NDArray[np.int64], clues: Clues = NO_CLUES
+    ) -> None:
         """Require class labels: ``(n,)`` or ``(n, 1)``, integers or whole floats, array or list.
 
         Parameters
@@ -153,7 +172,7 @@ class Comparison:
         values = self.real_array(what, found)
         if values.shape == (expected.size, 1):
             values = values.reshape(expected.shape)
-        self._close(what, values, expected.astype(np.float64), 0.0, 0.0)
+        self._close(what, values, expected.astype(np.float64), 0.0, 0.0, clues)
 
     def estimate(self, what: str, found: Any, estimate: Array) -> None:
         """Require a gradient near one that central differences estimated.
@@ -171,7 +190,11 @@ class Comparison:
         """
         __tracebackhide__ = True
         values = self.real_array(what, found)
-        self._close(what, values, estimate, DIFFERENCES_RTOL, DIFFERENCES_ATOL)
+        problem = self._difference(what, values, estimate, DIFFERENCES_RTOL, DIFFERENCES_ATOL)
+        if problem is not None:
+            diagnosis = diagnose(values, estimate)
+            # The estimate comes from the student's forward, which may be what is wrong.
+            self.fail(problem, diagnosis if diagnosis in OF_WHAT_CAME else None)
 
     def unchanged(self, what: str, now: Array, before: Array) -> None:
         """Require that student code left an array it was given exactly as it was.
@@ -193,10 +216,11 @@ class Comparison:
             where = tuple(int(i) for i in np.argwhere(now != before)[0])
             self.fail(
                 f"{what} was modified in place: {count} of {now.size} elements, the first at "
-                f"{where}: was {before[where]!r}, is {now[where]!r}"
+                f"{where}: was {before[where]!r}, is {now[where]!r}",
+                Diagnosis.INPUT_MODIFIED,
             )
 
-    def require(self, condition: bool, problem: str) -> None:
+    def require(self, condition: bool, problem: str, diagnosis: Diagnosis | None = None) -> None:
         """Require `condition`, or fail with `problem` as the diagnostic.
 
         Parameters
@@ -204,6 +228,8 @@ class Comparison:
         condition : bool
         problem : str
             What was expected and what was seen.
+        diagnosis : Diagnosis, optional
+            The mistake behind it, for students.
 
         Raises
         ------
@@ -212,14 +238,16 @@ class Comparison:
         """
         __tracebackhide__ = True
         if not condition:
-            self.fail(problem)
+            self.fail(problem, diagnosis)
 
-    def fail(self, problem: str) -> NoReturn:
+    def fail(self, problem: str, diagnosis: Diagnosis | None = None) -> NoReturn:
         """Fail the case with `problem` as the diagnostic.
 
         Parameters
         ----------
         problem : str
+        diagnosis : Diagnosis, optional
+            The mistake behind it, for students.
 
         Raises
         ------
@@ -227,7 +255,7 @@ class Comparison:
             Always.
         """
         __tracebackhide__ = True
-        raise AssertionError(f"{self._heading}: {problem}")
+        raise Mismatch(f"{self._heading}: {problem}", diagnosis)
 
     def real_array(self, what: str, found: Any) -> Array:
         """Return a float64 copy of an array of real numbers.
@@ -252,14 +280,30 @@ class Comparison:
         # A copy: the student's code may write into its own array in a later call.
         return np.array(found, dtype=np.float64)
 
-    def _close(self, what: str, values: Array, expected: Array, rtol: float, atol: float) -> None:
+    def _close(
+        self,
+        what: str,
+        values: Array,
+        expected: Array,
+        rtol: float,
+        atol: float,
+        clues: Clues,
+    ) -> None:
         __tracebackhide__ = True
+        problem = self._difference(what, values, expected, rtol, atol)
+        if problem is not None:
+            self.fail(problem, diagnose(values, expected, clues, rtol=rtol, atol=atol))
+
+    def _difference(
+        self, what: str, values: Array, expected: Array, rtol: float, atol: float
+    ) -> str | None:
+        """Describe how the values differ, or return None if they do not."""
         if values.shape != expected.shape:
-            self.fail(f"{what} must have shape {expected.shape}; found {values.shape}")
+            return f"{what} must have shape {expected.shape}; found {values.shape}"
         not_finite = ~np.isfinite(values)
         if not_finite.any():
             first = tuple(int(i) for i in np.argwhere(not_finite)[0])
-            self.fail(
+            return (
                 f"{what}, shape {values.shape}: {int(not_finite.sum())} of {values.size} elements "
                 f"are not finite, the first at {first}: found {values[first]}, expected "
                 f"{expected[first]:.17g}"
@@ -270,8 +314,9 @@ class Comparison:
         tolerance = rtol * float(np.abs(expected).max()) + atol
         if tolerance > 0.0:
             self.largest_error = max(self.largest_error, largest / tolerance)
-        if largest > tolerance:
-            self.fail(_mismatch(what, values, expected, errors, tolerance))
+        return (
+            None if largest <= tolerance else _mismatch(what, values, expected, errors, tolerance)
+        )
 
 
 def _mismatch(what: str, values: Array, expected: Array, errors: Array, tolerance: float) -> str:

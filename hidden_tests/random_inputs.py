@@ -114,17 +114,24 @@ def one_hot(labels: NDArray[np.int64], classes: int) -> Array:
     return np.eye(classes)[labels]
 
 
-def probabilities(rng: np.random.Generator, n_b: int, classes: int) -> tuple[Array, Array]:
+def probabilities(
+    rng: np.random.Generator,
+    n_b: int,
+    classes: int,
+    between: tuple[float, float] = (0.05, 0.9),
+) -> tuple[Array, Array]:
     """Draw predicted probabilities and one-hot targets for a loss.
 
-    The true class gets between 0.05 and 0.9: an epsilon of 1e-12 added to it for safety then
-    changes loss and gradient by a fiftieth of the tolerance at most.
+    By default the true class gets between 0.05 and 0.9: an epsilon of 1e-12 added to it for
+    safety then changes loss and gradient by a fiftieth of the tolerance at most.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     n_b, classes : int
         Numbers of rows and of classes; at least 2 classes.
+    between : tuple of float
+        Least and largest probability of the true class.
 
     Returns
     -------
@@ -132,7 +139,7 @@ def probabilities(rng: np.random.Generator, n_b: int, classes: int) -> tuple[Arr
         Rows of `z` sum to 1 and have no zeros.
     """
     labels = rng.integers(0, classes, size=n_b)
-    true_probability = rng.uniform(0.05, 0.9, size=n_b)
+    true_probability = rng.uniform(*between, size=n_b)
     others = rng.uniform(0.2, 1.0, size=(n_b, classes))
     others[np.arange(n_b), labels] = 0.0
     z = others * ((1.0 - true_probability) / others.sum(axis=1))[:, None]

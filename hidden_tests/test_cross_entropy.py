@@ -4,6 +4,7 @@ import expected_values
 import numpy as np
 import pytest
 from comparison import Array, Comparison
+from diagnosis import Clues
 from layers import CrossEntropyLayer
 from random_inputs import LAYOUTS, batch_sizes, central_differences, laid_out, probabilities
 
@@ -17,7 +18,8 @@ def test_the_loss_is_the_mean_over_the_batch(
 ) -> None:
     z, t = probabilities(rng, *batch_sizes(rng, shape))
     loss = CrossEntropyLayer().forward(z.copy(), t.copy())
-    compare.scalar(f"forward(x, t), shapes {z.shape}", loss, expected_values.cross_entropy(z, t))
+    expected, clues = expected_values.cross_entropy(z, t), Clues(batch=z.shape)
+    compare.scalar(f"forward(x, t), shapes {z.shape}", loss, expected, clues)
 
 
 @pytest.mark.case(id="gradient", weight=3, about="the gradient for batches of any shape")
@@ -28,7 +30,21 @@ def test_backward_returns_the_gradient_of_the_mean(
     z, t = probabilities(rng, *batch_sizes(rng, shape))
     layer = CrossEntropyLayer()
     layer.forward(z.copy(), t.copy())
-    compare.array("backward()", layer.backward(), expected_values.cross_entropy_gradient(z, t))
+    expected = expected_values.cross_entropy_gradient(z, t)
+    compare.array("backward()", layer.backward(), expected, Clues(batch=z.shape))
+
+
+@pytest.mark.case(
+    id="unlikely", weight=1, about="the gradient where the true class is very improbable"
+)
+def test_an_improbable_true_class_has_a_large_gradient(
+    rng: np.random.Generator, compare: Comparison
+) -> None:
+    z, t = probabilities(rng, 5, 4, between=(1e-5, 1e-4))
+    layer = CrossEntropyLayer()
+    layer.forward(z.copy(), t.copy())
+    # An epsilon of 1e-12 beside such a probability shows in the eighth digit, and is accepted.
+    compare.estimate("backward()", layer.backward(), expected_values.cross_entropy_gradient(z, t))
 
 
 @pytest.mark.case(

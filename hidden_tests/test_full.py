@@ -6,6 +6,7 @@ import expected_values
 import numpy as np
 import pytest
 from comparison import Array, Comparison
+from diagnosis import Clues, Diagnosis
 from layers import FullLayer
 from random_inputs import LAYOUTS, central_differences, integers, laid_out, layer_sizes
 
@@ -36,7 +37,9 @@ def test_forward_computes_weighted_sums(
     n_b, n_i, n_o = layer_sizes(rng, shape)
     (W, b), x = parameters(rng, n_i, n_o), rng.standard_normal((n_b, n_i))
     y = full_layer(W, b).forward(x.copy())
-    compare.array("forward(x)", y, expected_values.full(x, W, b))
+    not_transposed = [expected_values.full(x, W.T, b)] if n_i == n_o else []
+    clues = Clues(mistakes={Diagnosis.MATRIX_TRANSPOSED: not_transposed})
+    compare.array("forward(x)", y, expected_values.full(x, W, b), clues)
 
 
 @pytest.mark.case(id="input-gradient", weight=2, about="backward returns the input's gradient")
@@ -50,7 +53,10 @@ def test_backward_returns_the_gradient_of_the_input(
     layer = full_layer(W, b)
     layer.forward(x.copy())
     x_grad = layer.backward(y_grad.copy())
-    compare.array("backward(y_grad)", x_grad, expected_values.full_gradients(x, W, y_grad)[0])
+    transposed = [expected_values.full_gradients(x, W.T, y_grad)[0]] if n_i == n_o else []
+    clues = Clues(batch=x.shape, mistakes={Diagnosis.MATRIX_TRANSPOSED: transposed})
+    expected = expected_values.full_gradients(x, W, y_grad)[0]
+    compare.array("backward(y_grad)", x_grad, expected, clues)
 
 
 @pytest.mark.case(id="weight-gradient", weight=2, about="backward stores the weights' gradient")
@@ -64,7 +70,8 @@ def test_backward_stores_the_gradient_of_the_weights(
     layer = full_layer(W, b)
     layer.forward(x.copy())
     layer.backward(y_grad.copy())
-    compare.array("W_grad", layer.W_grad, expected_values.full_gradients(x, W, y_grad)[1])
+    expected = expected_values.full_gradients(x, W, y_grad)[1]
+    compare.array("W_grad", layer.W_grad, expected, Clues(batch=x.shape))
 
 
 @pytest.mark.case(id="bias-gradient", weight=1, about="backward stores the bias's gradient")
@@ -78,7 +85,10 @@ def test_backward_stores_the_gradient_of_the_bias(
     layer = full_layer(W, b)
     layer.forward(x.copy())
     layer.backward(y_grad.copy())
-    compare.bias("b_grad", layer.b_grad, expected_values.full_gradients(x, W, y_grad)[2])
+    # With one output, a sum over outputs is none at all.
+    by_sample = [np.einsum("ko->k", y_grad)] if n_o > 1 else []
+    clues = Clues(batch=x.shape, mistakes={Diagnosis.WRONG_AXIS: by_sample})
+    compare.bias("b_grad", layer.b_grad, expected_values.full_gradients(x, W, y_grad)[2], clues)
 
 
 @pytest.mark.case(
@@ -117,7 +127,7 @@ def test_update_param_moves_the_weights_against_their_gradient(
     # The layer's own gradient: whether that is right is the business of other cases.
     W_grad = compare.real_array("W_grad", layer.W_grad)
     layer.update_param(lr)
-    compare.array(f"W after update_param({lr})", layer.W, W - lr * W_grad)
+    compare.array(f"W after update_param({lr})", layer.W, W - lr * W_grad, Clues(start=W))
 
 
 @pytest.mark.case(
@@ -133,7 +143,8 @@ def test_update_param_moves_the_bias_against_its_gradient(
     layer.forward(rng.standard_normal((n_b, n_i)))
     layer.backward(y_grad.copy())
     layer.update_param(lr)
-    compare.bias(f"b after update_param({lr})", layer.b, -lr * np.einsum("ko->o", y_grad))
+    expected, clues = -lr * np.einsum("ko->o", y_grad), Clues(start=np.zeros(n_o))
+    compare.bias(f"b after update_param({lr})", layer.b, expected, clues)
 
 
 @pytest.mark.case(
@@ -283,7 +294,11 @@ def test_initial_weights_follow_glorots_normal_distribution(
 ) -> None:
     """Bounds of 7 standard errors: a right solution fails less than once in 10^11 gradings."""
     W = compare.real_array("W", FullLayer(n_i, n_o).W)
-    compare.require(W.shape == (n_o, n_i), f"W must have shape {(n_o, n_i)}; found {W.shape}")
+    compare.require(
+        W.shape == (n_o, n_i),
+        f"W must have shape {(n_o, n_i)}; found {W.shape}",
+        Diagnosis.SHAPE_TRANSPOSED if W.shape == (n_i, n_o) else None,
+    )
     error = 7.0 / np.sqrt(W.size)
     formula = np.sqrt(2.0 / (n_i + n_o))
     deviation = float(W.std())
@@ -319,7 +334,7 @@ def test_the_initial_bias_is_zero(
 ) -> None:
     _, n_i, n_o = layer_sizes(rng, shape)
     b = FullLayer(n_i, n_o).b
-    if not isinstance(b, np.ndarray) or b.shape == ():
+    if not isinstance(b, np.ndarray) or b.size == 1:
         compare.scalar("the bias of a new layer", b, 0.0)
     else:
         compare.bias("the bias of a new layer", b, np.zeros(n_o))

@@ -4,6 +4,7 @@ import expected_values
 import numpy as np
 import pytest
 from comparison import Array, Comparison
+from diagnosis import Clues
 from layers import ReluLayer
 from random_inputs import LAYOUTS, batch_sizes, central_differences, integers, laid_out
 
@@ -37,7 +38,8 @@ def test_backward_passes_the_gradient_where_the_input_was_positive(
     layer = ReluLayer()
     layer.forward(x.copy())
     x_grad = layer.backward(y_grad.copy())
-    compare.array("backward(y_grad)", x_grad, expected_values.relu_gradient(x, y_grad))
+    expected = expected_values.relu_gradient(x, y_grad)
+    compare.array("backward(y_grad)", x_grad, expected, Clues(batch=x.shape))
 
 
 @pytest.mark.case(

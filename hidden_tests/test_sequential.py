@@ -1,13 +1,14 @@
 """Hidden tests of Sequential, with trusted layers that record what it does with them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import expected_values
 import numpy as np
 import pytest
 from comparison import Array, Comparison
+from diagnosis import Clues, Diagnosis, diagnose_pairs
 from layers import Sequential
 from random_inputs import LAYOUTS, integers, laid_out, one_hot
 from training_log import Step, epochs_of, rows_of, training_steps
@@ -204,9 +205,10 @@ def test_predict_names_the_class_of_highest_probability(
     labels = rng.permutation(np.arange(rows) % classes) if rows > 1 else rng.integers(1, classes, 1)
     x = 6.0 * np.linalg.pinv(network.parameters[0][0])[:, labels].T
     x = x + 0.1 * rng.standard_normal(x.shape)
-    expected = np.argmax(expected_values.network(network.parameters, x), axis=1)
+    probabilities = expected_values.network(network.parameters, x)
+    clues = Clues(mistakes={Diagnosis.WRONG_AXIS: [np.argmax(probabilities, axis=0)]})
     predicted = Sequential(network.layers[:], network.loss).predict(x.copy())
-    compare.labels("predict(x)", predicted, expected)
+    compare.labels("predict(x)", predicted, np.argmax(probabilities, axis=1), clues)
 
 
 @pytest.mark.case(
@@ -237,11 +239,14 @@ def test_fit_keeps_rows_and_labels_paired(
     trained = training(rng, n)
     steps = trained.fit(epochs=2, lr=0.1, batch_size=size)
     compare.require(len(steps) > 0, "fit made no training step")
-    for number, step in enumerate(steps):
-        inputs, labels = rows_of(step.x, trained.x), rows_of(step.t, trained.y)
+    pairs = [(rows_of(step.x, trained.x), rows_of(step.t, trained.y)) for step in steps]
+    used = [row for inputs, _ in pairs for row in inputs]
+    diagnosis = diagnose_pairs(used, [row for _, labels in pairs for row in labels], n)
+    for number, (inputs, labels) in enumerate(pairs):
         compare.require(
             inputs == labels and None not in inputs,
             f"step {number}: rows {inputs} of x were trained with the labels of rows {labels}",
+            diagnosis,
         )
 
 
@@ -347,14 +352,14 @@ def test_fit_in_one_batch_is_gradient_descent(
 def test_a_second_fit_goes_on_where_the_first_stopped(
     rng: np.random.Generator, compare: Comparison
 ) -> None:
-    trained = training(rng, 5)
-    rates = [0.5, 0.2]
-    for lr in rates:
-        trained.fit(epochs=1, lr=lr, batch_size=5)
+    first = training(rng, 5)
+    second = replace(first, x=rng.standard_normal(first.x.shape), y=first.y[rng.permutation(5)])
+    first.fit(epochs=1, lr=0.5, batch_size=5)
+    second.fit(epochs=1, lr=0.2, batch_size=5)
     expected = expected_values.gradient_descent(
-        trained.network.parameters, [(trained.x, trained.y)] * 2, rates
+        first.network.parameters, [(first.x, first.y), (second.x, second.y)], [0.5, 0.2]
     )
-    compare_parameters(compare, trained.network, expected)
+    compare_parameters(compare, first.network, expected)
 
 
 @pytest.mark.case(

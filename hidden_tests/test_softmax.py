@@ -4,6 +4,7 @@ import expected_values
 import numpy as np
 import pytest
 from comparison import Array, Comparison
+from diagnosis import Clues, Diagnosis
 from layers import SoftMaxLayer
 from random_inputs import LAYOUTS, batch_sizes, central_differences, integers, laid_out
 
@@ -27,7 +28,12 @@ def test_forward_computes_each_rows_probabilities(
     shape: str, rng: np.random.Generator, compare: Comparison
 ) -> None:
     x = rng.normal(0.0, 2.0, batch_sizes(rng, shape))
-    compare.array("forward(x)", SoftMaxLayer().forward(x.copy()), expected_values.softmax(x))
+    by_column = expected_values.softmax(x.T).T
+    over_all = expected_values.softmax(x.reshape(1, -1)).reshape(x.shape)
+    # With one row, other mistakes look the same.
+    wrong_axes = [by_column, over_all] if len(x) > 1 else []
+    clues = Clues(mistakes={Diagnosis.WRONG_AXIS: wrong_axes})
+    compare.array("forward(x)", SoftMaxLayer().forward(x.copy()), expected_values.softmax(x), clues)
 
 
 @pytest.mark.case(
@@ -39,7 +45,9 @@ def test_a_single_feature_has_probability_one(
     x = rng.standard_normal(batch_sizes(rng, "one-feature"))
     layer = SoftMaxLayer()
     compare.array("forward(x)", layer.forward(x.copy()), np.ones(x.shape))
-    x_grad = layer.backward(rng.standard_normal(x.shape))
+    # Nothing is expected but zeros, so that only the absolute tolerance is left: kept small, the
+    # gradient allows for a denominator with an epsilon of 1e-12.
+    x_grad = layer.backward(rng.uniform(-0.5, 0.5, x.shape))
     compare.array("backward(y_grad)", x_grad, np.zeros(x.shape))
 
 
@@ -56,6 +64,27 @@ def test_very_large_inputs_do_not_overflow(
     compare.array("forward(x)", layer.forward(x.copy()), expected_values.softmax(x))
     x_grad = layer.backward(y_grad.copy())
     compare.array("backward(y_grad)", x_grad, expected_values.softmax_gradient(x, y_grad))
+
+
+@pytest.mark.case(
+    id="large-logits-below-small-ones",
+    weight=1,
+    about="rows of very large inputs that follow a row of small ones",
+)
+def test_very_large_inputs_below_a_row_of_small_ones_do_not_overflow(
+    rng: np.random.Generator, compare: Comparison
+) -> None:
+    x = logits(rng, batch_sizes(rng, "wide"), maximum=float(rng.uniform(900.0, 3000.0)))
+    x[0] = rng.standard_normal(x.shape[1])
+    y_grad = rng.standard_normal(x.shape)
+    layer = SoftMaxLayer()
+    # The first row vanishes beside the others if the whole batch's maximum is subtracted, which
+    # is accepted: it is not looked at.
+    y = compare.real_array("forward(x)", layer.forward(x.copy()))
+    compare.array("forward(x)[1:]", y[1:], expected_values.softmax(x[1:]))
+    x_grad = compare.real_array("backward(y_grad)", layer.backward(y_grad.copy()))
+    expected = expected_values.softmax_gradient(x[1:], y_grad[1:])
+    compare.array("backward(y_grad)[1:]", x_grad[1:], expected)
 
 
 @pytest.mark.case(
@@ -95,7 +124,13 @@ def test_backward_multiplies_with_the_jacobian(
     layer = SoftMaxLayer()
     layer.forward(x.copy())
     x_grad = layer.backward(y_grad.copy())
-    compare.array("backward(y_grad)", x_grad, expected_values.softmax_gradient(x, y_grad))
+    z = expected_values.softmax(x)
+    wrong_sums = [z * (y_grad - np.einsum(f"ki,ki->{axis}", y_grad, z)) for axis in ("i", "")]
+    # With one row, a sum over rows is none at all, as where the Jacobian's diagonal stands alone.
+    wrong_axes = {Diagnosis.WRONG_AXIS: wrong_sums if len(x) > 1 else []}
+    clues = Clues(batch=x.shape, mistakes=wrong_axes)
+    expected = expected_values.softmax_gradient(x, y_grad)
+    compare.array("backward(y_grad)", x_grad, expected, clues)
 
 
 @pytest.mark.case(
@@ -164,12 +199,13 @@ def test_update_param_changes_nothing(rng: np.random.Generator, compare: Compari
 @pytest.mark.case(id="integers", weight=1, about="an input of whole numbers, of an integer dtype")
 def test_integer_inputs_are_not_truncated(rng: np.random.Generator, compare: Comparison) -> None:
     x = integers(rng, batch_sizes(rng, "wide"))
-    as_floats, y_grad = x.astype(np.float64), rng.standard_normal(x.shape)
+    as_floats, y_grad = x.astype(np.float64), integers(rng, x.shape)
     layer = SoftMaxLayer()
     y = layer.forward(x.copy())
     compare.array("forward(x)", y, expected_values.softmax(as_floats))
     x_grad = layer.backward(y_grad.copy())
-    compare.array("backward(y_grad)", x_grad, expected_values.softmax_gradient(as_floats, y_grad))
+    expected = expected_values.softmax_gradient(as_floats, y_grad.astype(np.float64))
+    compare.array("backward(y_grad)", x_grad, expected)
 
 
 @pytest.mark.case(

@@ -622,6 +622,7 @@ def probe(folder: Path, tests: str, *options: str, file: str = "test_probe.py") 
     for path in SUITE.glob("*.py"):
         if not path.name.startswith("test_"):
             shutil.copy(path, suite)
+    shutil.copy(ROOT / "student_template" / "test" / "diagnosis.py", suite)
     shutil.copy(ROOT / "lab.toml", folder)
     (suite / file).write_text(textwrap.dedent(tests), encoding="utf-8")
     return pytest_run(ROOT / "reference", suite, folder / "run", *options)

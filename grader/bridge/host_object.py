@@ -21,9 +21,13 @@ Ask = Callable[[Callable[[int], protocol.Wire]], Any]
 
 
 class HostObject:
-    """Passes method calls and attributes across the bridge; all else is an ordinary object."""
+    """Passes the lab's methods and attributes across the bridge; all else is an ordinary object.
 
-    __slots__ = ("_ask", "_to_wire", "_wire")
+    A student's network may number its layers or keep their outputs on them: what the lab's
+    interface does not have is set here, in the item process.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_ask", "_to_wire", "_wire")
     _ask: Ask
     _to_wire: Callable[[object], protocol.Value]
     _wire: protocol.Host
@@ -44,7 +48,11 @@ class HostObject:
         return call
 
     def __setattr__(self, name: str, value: Any) -> None:
-        wire, wired = self._wire, self._to_wire(value)
+        wire = self._wire
+        if name not in wire.attributes:
+            object.__setattr__(self, name, value)
+            return
+        wired = self._to_wire(value)
         self._ask(lambda ask: protocol.HostSet(ask, wire.handle, name, wired))
 
 

@@ -47,9 +47,13 @@ class HostRegistry:
             number = len(self._objects)
             self._objects.append(value)
             self._numbers[id(value)] = number
-        names = METHODS | {other for other, name in self._canonical.items() if name in METHODS}
-        methods = sorted(n for n in names if callable(getattr(value, self._name(n), None)))
-        return protocol.Host(number, methods, getattr(type(value), "poses_as", None))
+        methods = [
+            name
+            for name in self._spelled(METHODS)
+            if callable(getattr(value, self._name(name), None))
+        ]
+        poses_as = getattr(type(value), "poses_as", None)
+        return protocol.Host(number, methods, self._spelled(ATTRIBUTES), poses_as)
 
     def find(self, number: int) -> object:
         """Return the object; BadFrame if there is none of that number."""
@@ -91,6 +95,11 @@ class HostRegistry:
         if number is None or not 0 <= number < len(self._exceptions):
             return None
         return self._exceptions[number]
+
+    def _spelled(self, names: frozenset[str]) -> list[str]:
+        """Return the names in every accepted spelling."""
+        others = {other for other, name in self._canonical.items() if name in names}
+        return sorted(names | others)
 
     def _name(self, name: str) -> str:
         return self._canonical.get(name, name)

@@ -107,7 +107,7 @@ class _Server:
 
     def _handle_of(self, value: object) -> protocol.Remote | protocol.Host:
         if isinstance(value, HostObject):
-            return protocol.Host(handle_of(value), [])
+            return protocol.Host(handle_of(value), [], [])
         handle = self._handles.get(id(value))
         if handle is None:
             handle = FIRST_HANDLE + len(self._objects)

@@ -78,11 +78,19 @@ class Remote(Wire, frozen=True, tag="r"):
 class Host(Wire, frozen=True, tag="h"):
     """An object that lives on the trusted side.
 
-    `poses_as` names the lab class that it stands for, if any.
+    Attributes
+    ----------
+    handle : int
+        Its number.
+    methods, attributes : list of str
+        The names that go across; whatever else is set on it stays in the item process.
+    poses_as : str or None
+        The lab class that it stands for.
     """
 
     handle: int
     methods: list[str]
+    attributes: list[str]
     poses_as: str | None = None
 
 

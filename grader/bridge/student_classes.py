@@ -69,30 +69,39 @@ class StudentClasses:
 
 
 class Spellings:
-    """Chooses between the accepted names of a method or attribute by what the class uses."""
+    """Chooses between the accepted names of a method or attribute by what the object uses."""
 
     def __init__(self, accepted: dict[str, list[str]]) -> None:
         self._accepted = accepted
-        self._used: dict[type, frozenset[str]] = {}
+        self._used: dict[type, tuple[frozenset[str], ...]] = {}
 
     def of(self, target: object, name: str) -> str:
-        """Return the name under which the target's class knows `name`."""
+        """Return the name under which the target knows `name`.
+
+        What is set on the object itself says most; then the classes, the most derived first: a
+        base class may do nothing in `update_param` where the student wrote `update_params`.
+        """
         others = self._accepted.get(name)
         if not others:
             return name
+        spellings = (name, *others)
+        own = [spelling for spelling in spellings if spelling in getattr(target, "__dict__", ())]
+        if len(own) == 1:
+            return own[0]
         kind = type(target)
         if kind not in self._used:
-            self._used[kind] = frozenset(_names_used(kind))
-        used = self._used[kind]
-        return next((spelling for spelling in (name, *others) if spelling in used), name)
+            self._used[kind] = tuple(frozenset(_names_used(base)) for base in kind.__mro__[:-1])
+        return next(
+            (spelling for used in self._used[kind] for spelling in spellings if spelling in used),
+            name,
+        )
 
 
 def _names_used(kind: type) -> Iterator[str]:
-    for base in kind.__mro__[:-1]:
-        for name, member in vars(base).items():
-            yield name
-            if isinstance(member, FunctionType):
-                yield from _names_in_code(member.__code__)
+    for name, member in vars(kind).items():
+        yield name
+        if isinstance(member, FunctionType):
+            yield from _names_in_code(member.__code__)
 
 
 def _names_in_code(code: CodeType) -> Iterator[str]:

@@ -14,7 +14,8 @@ import pytest
 from grader.bridge import proxy
 from grader.bridge.faults import StudentFault, StudentRaised
 from grader.bridge.session import Session
-from grader.checks.wording import hidden_feedback, public_feedback
+from grader.checks.siblings import case_name
+from grader.checks.wording import diagnosis_of, hidden_feedback, public_feedback
 from grader.errors import GraderError
 from grader.lab import Lab
 from grader.model import CaseResult, Outcome, Suite
@@ -60,6 +61,7 @@ class CasePlugin:
         self._folders = folders
         self._verdicts: dict[str, CaseResult] = {}
         self.error: GraderError | None = None
+        self.report: dict[str, Any] = {}
         sys.modules.update(proxy.layers_package(lab.classes, session.channel))
 
     @pytest.hookimpl(trylast=True)
@@ -78,6 +80,18 @@ class CasePlugin:
             return case.suite is Suite.HIDDEN, order[case.item]
 
         items.sort(key=place)
+
+    @pytest.hookimpl
+    def pytest_exception_interact(
+        self, node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any]
+    ) -> None:
+        """Keep why a test file cannot be loaded; tests themselves are judged elsewhere."""
+        if isinstance(node, pytest.Collector) and call.excinfo is not None and self.error is None:
+            said = str(call.excinfo.value).strip().rpartition("\n")[2]
+            self.error = GraderError(
+                f"{node.nodeid} could not be loaded ({printable(said, 300)}).",
+                "Mend the test file.",
+            )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -110,9 +124,14 @@ class CasePlugin:
 
     @pytest.hookimpl
     def pytest_json_modifyreport(self, json_report: dict[str, Any]) -> None:
-        """Add what the student's code printed, by item."""
+        """Add what the student's code printed, by item, and keep the report.
+
+        pytest-json-report would write it to a file itself, and takes a twentieth of the whole run
+        for it.
+        """
         self._session.end_item()
         json_report["output"] = self._session.output
+        self.report = json_report
 
     def _judge(self, case: Case, call: pytest.CallInfo[None]) -> CaseResult:
         result = CaseResult(case.id, case.suite, Outcome.PASSED, case.weight, about=case.about)
@@ -132,14 +151,14 @@ class CasePlugin:
         told: BaseException = fault if fault is not None else error
         feedback = (
             public_feedback(told, outcome, how)
-            if case.suite is Suite.PUBLIC
+            if case.suite is not Suite.HIDDEN
             else hidden_feedback(case.about, told, outcome)
         )
         return msgspec.structs.replace(
             result,
             outcome=outcome,
             feedback=feedback,
-            diagnostics=tuple(filter(None, (_diagnostic(call.excinfo), how))),
+            diagnostics=tuple(filter(None, (_diagnostic(call.excinfo), how, _diagnosis(told)))),
         )
 
 
@@ -158,8 +177,8 @@ def describe_case(item: pytest.Item, folders: Mapping[Path, Suite], lab: Lab) ->
             f"{item.path}: belongs to no rubric item; name it test_<item>.py with one of "
             f"{', '.join(lab.test_items)}."
         )
-    if suite is Suite.PUBLIC:
-        name = item.name.removeprefix("test_").replace("_", "-")
+    if suite is not Suite.HIDDEN:
+        name = case_name(item.name)
         about = (getattr(item.obj, "__doc__", None) or "").strip().partition("\n")[0]  # type: ignore[attr-defined]
         return Case(f"{rubric_item}/{name}", rubric_item, suite, 1.0, about)
     marker = item.get_closest_marker("case")
@@ -206,6 +225,12 @@ def _as_grader_error(case: Case, error: BaseException) -> GraderError:
         f"The case {case.id} was skipped ({error}), so it judged nothing.",
         "Mend the test: a case either passes or fails.",
     )
+
+
+def _diagnosis(error: BaseException) -> str:
+    """Return the name of the mistake behind a failure, or nothing."""
+    diagnosis = diagnosis_of(error)
+    return "" if diagnosis is None else f"diagnosis: {diagnosis.name}"
 
 
 def _diagnostic(excinfo: pytest.ExceptionInfo[BaseException]) -> str:

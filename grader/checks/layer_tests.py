@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import sys
 import tempfile
 import traceback
@@ -25,6 +26,7 @@ import pytest_jsonreport.plugin  # noqa: F401
 from grader.bridge.session import Budget, Session
 from grader.checks.case_plugin import CasePlugin
 from grader.checks.pytest_session import session_arguments, test_folders
+from grader.checks.siblings import sibling_ids, with_reproduction
 from grader.errors import GraderError
 from grader.lab import Lab, Project
 from grader.model import CaseResult, ItemResult, Outcome, Submission, Suite
@@ -33,6 +35,8 @@ from grader.sandbox.cell import Cell
 from grader.sandbox.launch import Sandbox
 
 REPORT, ERROR, LOG = "report.json", "error.json", "pytest.log"
+# Bytes that a run may take on top of what is loaded: far above what honest cases need.
+TRUSTED_MEMORY = 1 << 30
 OMITTED = ("collectors", "log", "streams", "keywords", "traceback", "warnings")
 
 
@@ -63,6 +67,7 @@ def run_layer_tests(
     items: Sequence[str],
     suites: Sequence[Suite],
     seed: int,
+    only: str | None = None,
 ) -> tuple[ItemResult, ...]:
     """Run the cases of some rubric items on a submission.
 
@@ -77,9 +82,11 @@ def run_layer_tests(
     items : sequence of str
         Rubric items, each with a `test_<item>.py` in the suites' folders.
     suites : sequence of Suite
-        Public, hidden, or both.
+        Public, hidden, or both; or siblings.
     seed : int
-        The grading seed.
+        The grading seed, or the siblings'.
+    only : str or None
+        A sibling to run alone.
 
     Returns
     -------
@@ -90,7 +97,8 @@ def run_layer_tests(
     with tempfile.TemporaryDirectory(prefix="nn-lab-tests-") as name:
         place = Path(name)
         run = multiprocessing.get_context("fork").Process(
-            target=_run_in_fork, args=(place, submission, project, sandbox, items, suites, seed)
+            target=_run_in_fork,
+            args=(place, submission, project, sandbox, items, suites, seed, only),
         )
         run.start()
         run.join(_longest_run(project, len(items)))
@@ -98,7 +106,8 @@ def run_layer_tests(
             run.kill()
             run.join()
         record, error = _read_results(place, run.exitcode)
-    return tuple(_item_result(item, project, record, error) for item in items)
+    known = sibling_ids(project) if Suite.HIDDEN in suites else ()
+    return tuple(_item_result(item, project, record, error, known) for item in items)
 
 
 def _longest_run(project: Project, items: int) -> float:
@@ -115,8 +124,10 @@ def _run_in_fork(
     items: Sequence[str],
     suites: Sequence[Suite],
     seed: int,
+    only: str | None,
 ) -> None:
     """Run the cases and leave the results in `place`; the process ends after this."""
+    _bound_memory()
     log = os.open(place / LOG, os.O_WRONLY | os.O_CREAT)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -124,7 +135,7 @@ def _run_in_fork(
     sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
     try:
         with Cell(sandbox, project.lab, _code_of(submission)) as cell:
-            error = run_cases(place, cell, project, items, suites, seed)
+            error = run_cases(place, cell, project, items, suites, seed, only)
     except GraderError as raised:
         error = raised
     except Exception:
@@ -132,6 +143,22 @@ def _run_in_fork(
         raise
     if error is not None:
         (place / ERROR).write_bytes(msgspec.json.encode(_ErrorRecord(error.what, error.do)))
+
+
+def _bound_memory() -> None:
+    """Bound what student code can make the trusted side allocate, such as through a host object.
+
+    Two small arrays that broadcast to a huge one then raise MemoryError in the case that asked,
+    where the kernel would have killed this process and with it the whole grading. The limit is
+    soft, so that sandboxes started from here can set their own.
+    """
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except OSError:  # not Linux
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    soft = pages * resource.getpagesize() + TRUSTED_MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _code_of(submission: Submission) -> dict[str, bytes]:
@@ -148,6 +175,7 @@ def run_cases(
     items: Sequence[str],
     suites: Sequence[Suite],
     seed: int,
+    only: str | None = None,
 ) -> GraderError | None:
     """Run the cases in this very process, which is good for nothing else afterwards.
 
@@ -157,7 +185,7 @@ def run_cases(
         Gets pytest-json-report's `report.json`.
     cell : Cell
         A live sandbox with the student's code.
-    project, items, suites, seed
+    project, items, suites, seed, only
         As for `run_layer_tests`.
 
     Returns
@@ -169,14 +197,15 @@ def run_cases(
     session = make_session(cell, lab)
     folders = test_folders(project, suites)
     plugin = CasePlugin(session, lab, seed, folders)
-    arguments = session_arguments(place, project, items, tuple(folders))
+    arguments = session_arguments(place, project, items, tuple(folders), only)
     arguments += ["--tb=no", "-p", "pytest_jsonreport.plugin"]
-    arguments += ["--json-report", f"--json-report-file={place / REPORT}"]
-    if Suite.HIDDEN in suites:
+    arguments += ["--json-report", "--json-report-file=none"]
+    if set(suites) & {Suite.HIDDEN, Suite.SIBLING}:
         arguments.append(f"--seed={seed}")
     # Last, since it takes every word up to the next option.
     arguments += ["--json-report-omit", *OMITTED]
     pytest.main(arguments, plugins=[plugin])
+    (place / REPORT).write_bytes(msgspec.json.encode(plugin.report))
     return plugin.error
 
 
@@ -225,10 +254,15 @@ def _last_lines(log: Path) -> str:
 
 
 def _item_result(
-    item: str, project: Project, record: _RunRecord, error: _ErrorRecord | None
+    item: str,
+    project: Project,
+    record: _RunRecord,
+    error: _ErrorRecord | None,
+    known: Sequence[str],
 ) -> ItemResult:
     line = project.lab.line(item)
-    cases = tuple(test.metadata.case for test in record.tests if test.metadata.item == item)
+    found = [test.metadata.case for test in record.tests if test.metadata.item == item]
+    cases = with_reproduction(found, known, project)
     result = ItemResult(item, line.description, line.points, Outcome.NOT_RUN, cases=cases)
     if error is not None:
         return msgspec.structs.replace(

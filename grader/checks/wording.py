@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from grader.bridge.faults import StudentRaised
 from grader.model import Outcome
 from grader.plain_text import printable
@@ -31,8 +33,21 @@ def hidden_feedback(about: str, error: BaseException, outcome: Outcome) -> tuple
     """Say what the case is about and how it ended, and nothing that student code could shape.
 
     An exception's text, its class name and its line could all carry hidden values out; the name
-    of its nearest built-in ancestor cannot.
+    of its nearest built-in ancestor cannot, and neither can a diagnosis, which is one sentence of
+    a closed set.
     """
     if isinstance(error, StudentRaised) and outcome is Outcome.FAILED:
         return (f"{about}: your code raised {error.builtin}",)
-    return (f"{about}: {_ENDED.get(outcome, _ENDED[Outcome.FAILED])}",)
+    ended = f"{about}: {_ENDED.get(outcome, _ENDED[Outcome.FAILED])}"
+    diagnosis = diagnosis_of(error)
+    return (ended,) if diagnosis is None else (ended, f"diagnosis: {diagnosis.value}")
+
+
+def diagnosis_of(error: BaseException) -> Enum | None:
+    """Return the mistake that a comparison of the hidden tests found behind a failure.
+
+    Its name is for staff, its value the sentence for students. Anything but a member of an
+    enumeration could hold values, and counts for nothing.
+    """
+    diagnosis = getattr(error, "diagnosis", None) if isinstance(error, AssertionError) else None
+    return diagnosis if isinstance(diagnosis, Enum) else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from grader.checks.layer_tests import run_layer_tests
+from grader.checks.siblings import sibling_ids, suggested_seed, without_parameters
 from grader.checks.structure import check_structure
 from grader.cli.console import cases_text
 from grader.errors import ConfigurationError, GraderError, NoSandboxError
@@ -26,16 +29,25 @@ Examples:
   grader check
   grader check my-lab-folder
   grader check JANE_DOE_LAB3.zip
+  grader check --case softmax/large-logits --seed 123
 """
 )
 @click.argument("path", type=Path, default=Path())
-def check(*, path: Path) -> None:
+@click.option(
+    "--case",
+    metavar="ITEM/ID",
+    help="Run only the public sibling of this hidden case: the same kind of failure, other values.",
+)
+@click.option("--seed", type=int, help="With --case: any number; other shapes and values for each.")
+def check(*, path: Path, case: str | None, seed: int | None) -> None:
     """Check a lab folder or zip as a student: structure and public tests.
 
     Exit code 0 only when all is well. The tests are the grader's own copy of the public tests,
-    whatever is in your test/ folder; hidden tests are similar, but not the same.
+    whatever is in your test/ folder; hidden tests are similar, but not the same. A report names,
+    for each hidden case that was lost, a --case to try: it shows what is wrong on your machine.
     """
     project = find_project()
+    sibling = _find_sibling(case, seed, project)
     if os.name != "posix":
         raise NoSandboxError(
             "`grader check` needs Linux, macOS or WSL.",
@@ -46,6 +58,9 @@ def check(*, path: Path) -> None:
     if isinstance(submission, Rejection):
         console.print(Text(submission.reason))
         raise click.exceptions.Exit(1)
+    if sibling is not None:
+        _check_sibling(submission, project, sibling, seed, console)
+        return
     items = (
         check_structure(submission, project.lab),
         *run_layer_tests(
@@ -54,14 +69,52 @@ def check(*, path: Path) -> None:
     )
     for item in items:
         _show(console, item)
-    if any(item.outcome is Outcome.GRADER_ERROR for item in items):
-        raise GraderError(
-            "The check could not be finished.", "Tell your teaching staff what is said above."
-        )
+    _refuse_unfinished(items)
     if any(item.outcome is not Outcome.PASSED for item in items):
         console.print(Text("Not all is well yet. Mend the first failure first.", style="bold"))
         raise click.exceptions.Exit(1)
     console.print(Text("All public checks pass.", style="bold green"))
+
+
+def _find_sibling(case: str | None, seed: int | None, project: Project) -> str | None:
+    if case is None:
+        if seed is not None:
+            raise ConfigurationError(
+                "--seed chooses the values of a sibling.", "Name one with --case, or leave it out."
+            )
+        return None
+    sibling, known = without_parameters(case), sibling_ids(project)
+    if sibling not in known:
+        near = difflib.get_close_matches(sibling, known, n=4, cutoff=0.5)
+        name = "case such as" if near else "item, with an id behind it:"
+        raise ConfigurationError(
+            f"There is no case {case!r}.",
+            f"Name a {name} {', '.join(near or project.lab.test_items)}.",
+        )
+    return sibling
+
+
+def _check_sibling(
+    submission: Submission, project: Project, sibling: str, seed: int | None, console: Console
+) -> None:
+    used = suggested_seed(sibling, project) if seed is None else seed
+    items = [sibling.partition("/")[0]]
+    suites = (Suite.SIBLING,)
+    (item,) = run_layer_tests(submission, project, ProcessSandbox(), items, suites, used, sibling)
+    _show(console, item)
+    _refuse_unfinished([item])
+    if item.outcome is not Outcome.PASSED:
+        raise click.exceptions.Exit(1)
+    console.print(
+        Text(f"{sibling} passes with the seed {used}. Try other seeds too.", style="bold green")
+    )
+
+
+def _refuse_unfinished(items: Sequence[ItemResult]) -> None:
+    if any(item.outcome is Outcome.GRADER_ERROR for item in items):
+        raise GraderError(
+            "The check could not be finished.", "Tell your teaching staff what is said above."
+        )
 
 
 def _take_in(path: Path, project: Project) -> Submission | Rejection:

@@ -24,6 +24,9 @@ from grader.sandbox.launch import SOCKET_NAME, Launched, Sandbox
 # A worker killed by student code is replaced; one that keeps dying is the student's loss.
 MOST_LAUNCHES = 12
 
+FRAME_MARGIN = 1 << 16
+"""Bytes of a frame that are left for everything but a file's content."""
+
 
 class Cell:
     """Starts a sandbox, gives its worker the submission's files, and starts item processes.
@@ -155,12 +158,14 @@ class Cell:
     def _write_files(self) -> None:
         """Write the submission's files, the smallest first: the sources are among them.
 
-        What the sandbox has no room for, or whose name is too long for it, is left out. It is
-        data; a case that needs it fails.
+        What the sandbox has no room for, what does not fit into a frame, or whose name is too
+        long, is left out. It is data; a case that needs it fails.
         """
+        longest = (self._lab.limits.frame_mib << 20) - FRAME_MARGIN
         problems = [
             self._done(protocol.WriteFile(path, self._files[path])).problem
             for path in sorted(self._files, key=lambda path: len(self._files[path]))
+            if len(self._files[path]) <= longest
         ]
         if problems and None not in problems:
             raise GraderError(

@@ -86,6 +86,7 @@ def run_mutants(
     GraderError
         If the cases could not be run.
     """
+    justified = {entry.id for entry in _read_equivalents(project.hidden_tests / EQUIVALENTS)}
     reference = right_solution(project)
     items = {f"layers/{m.file}": m.item for m in project.lab.modules if m.item}
     mutants = {m.id: m for file in items for m in mutants_of(reference, file)}
@@ -106,7 +107,6 @@ def run_mutants(
         for owner, observed in observe_all(tasks, project, None, jobs, progress)
         if all(one.passed for one in observed)
     }
-    justified = {entry.id for entry in _read_equivalents(project.hidden_tests / EQUIVALENTS)}
     return MutationResult(
         total=len(mutants),
         killed=len(mutants) - len(survived),

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -21,12 +22,11 @@ import numpy as np  # noqa: F401 - loaded before the forks
 import pytest
 import pytest_jsonreport.plugin  # noqa: F401
 
-from grader.bridge.session import Session
 from grader.checks.case_plugin import CASE, CasePlugin, describe_case
 from grader.checks.layer_tests import make_session
 from grader.checks.pytest_session import session_arguments, test_folders
 from grader.errors import GraderError
-from grader.lab import Project
+from grader.lab import Lab, Project
 from grader.model import Suite
 from grader.sandbox.cell import Cell
 from grader.sandbox.launch import Sandbox
@@ -85,12 +85,18 @@ class Job(msgspec.Struct, frozen=True):
         Grading seeds; public cases, which have seeds of their own, run once for all.
     until_failure : bool
         Whether to stop at the first case that fails.
+    suites : tuple of Suite
+        Public and hidden ones, or siblings, whose options would clash with those of hidden ones.
+    seed_of : mapping of str to int
+        Seeds of single cases, by id, that take the place of those in `seeds`.
     """
 
     files: Mapping[str, bytes]
     items: tuple[str, ...]
     seeds: tuple[int, ...]
     until_failure: bool = False
+    suites: tuple[Suite, ...] = SUITES
+    seed_of: Mapping[str, int] = {}
 
 
 def in_process(job: Job, project: Project) -> tuple[Observation, ...]:
@@ -109,6 +115,7 @@ def in_process(job: Job, project: Project) -> tuple[Observation, ...]:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
         sys.dont_write_bytecode = True
+        warnings.resetwarnings()  # As in grading, where no caller's filter makes them errors.
         sys.path.insert(0, str(root))
         signal.signal(signal.SIGALRM, _too_long)
         return _run_session(place, job, project, None, [])
@@ -127,9 +134,10 @@ def in_sandbox(job: Job, project: Project, sandbox: Sandbox) -> tuple[Observatio
 
     def run(place: Path) -> list[Observation] | str:
         try:
-            with Cell(sandbox, project.lab, job.files) as cell:
-                session: Session = make_session(cell, project.lab)
-                plugin = CasePlugin(session, project.lab, 0, test_folders(project, SUITES))
+            lab = _lab_for(len(job.seeds), project.lab)
+            with Cell(sandbox, lab, job.files) as cell:
+                session = make_session(cell, lab)
+                plugin = CasePlugin(session, lab, 0, test_folders(project, job.suites))
                 report = ["-p", "pytest_jsonreport.plugin", "--json-report"]
                 report += ["--json-report-file=none"]
                 observed = _run_session(place, job, project, plugin, report)
@@ -139,6 +147,12 @@ def in_sandbox(job: Job, project: Project, sandbox: Sandbox) -> tuple[Observatio
             return str(error)
 
     return _in_fork(run, job)
+
+
+def _lab_for(seeds: int, lab: Lab) -> Lab:
+    """Give an item its time for each seed; what it may lose of processes stays."""
+    limits = msgspec.structs.replace(lab.limits, item_seconds=lab.limits.item_seconds * seeds)
+    return msgspec.structs.replace(lab, limits=limits)
 
 
 def _in_fork(run: Callable[[Path], list[Observation] | str], job: Job) -> tuple[Observation, ...]:
@@ -179,7 +193,7 @@ def _answer_and_exit(run: Callable[[Path], list[Observation] | str], writable: i
 def _run_session(
     place: Path, job: Job, project: Project, bridge: CasePlugin | None, more: Sequence[str]
 ) -> list[Observation] | str:
-    folders = test_folders(project, SUITES)
+    folders = test_folders(project, job.suites)
     loop = _SeedLoop(project, job, bridge)
     arguments = [*session_arguments(place, project, job.items, tuple(folders)), "--tb=short"]
     plugins: list[object] = [loop] if bridge is None else [loop, bridge]
@@ -197,7 +211,7 @@ class _SeedLoop:
         self._project = project
         self._job = job
         self._bridge = bridge
-        self._folders = test_folders(project, SUITES)
+        self._folders = test_folders(project, job.suites)
         self._seconds = 0.0
         self._said = ""
         self._failed = False
@@ -218,13 +232,10 @@ class _SeedLoop:
         if session.testsfailed:
             raise session.Interrupted("errors during collection")
         for number, seed in enumerate(self._job.seeds):
-            session.config.option.seed = seed
-            if self._bridge is not None:
-                self._bridge.seed = seed
             items = [
                 item
                 for item in session.items
-                if number == 0 or item.stash[CASE].suite is Suite.HIDDEN
+                if number == 0 or item.stash[CASE].suite is not Suite.PUBLIC
             ]
             for item, following in zip(items, [*items[1:], None], strict=True):
                 self._run_case(item, following, seed)
@@ -241,6 +252,11 @@ class _SeedLoop:
 
     def _run_case(self, item: pytest.Item, following: pytest.Item | None, seed: int) -> None:
         self._seconds, self._said, self._failed = 0.0, "", False
+        case = item.stash[CASE]
+        seed = self._job.seed_of.get(case.id, seed)
+        item.config.option.seed = seed
+        if self._bridge is not None:
+            self._bridge.seed = seed
         item.user_properties.clear()
         # In a sandbox the bridge's own deadline ends a case.
         signal.alarm(CASE_SECONDS if self._bridge is None else 0)
@@ -248,7 +264,6 @@ class _SeedLoop:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         finally:
             signal.alarm(0)
-        case = item.stash[CASE]
         margins = [value for name, value in item.user_properties if name == "error_over_tolerance"]
         file, line, _ = item.location
         self.observed.append(

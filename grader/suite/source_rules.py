@@ -78,13 +78,18 @@ def _random_calls(tree: ast.Module) -> Iterator[_Found]:
         module, _, function = name.rpartition(".")
         if module not in ("np.random", "numpy.random", "random") and name not in imported:
             continue
-        if function in _NOT_RANDOM or (function in _SEEDLESS and (node.args or node.keywords)):
+        if function in _NOT_RANDOM or (function in _SEEDLESS and _has_seed(node)):
             continue
         yield (
             node.lineno,
             f"{name}() draws what no seed reproduces",
             "draw from the fixture rng instead",
         )
+
+
+def _has_seed(call: ast.Call) -> bool:
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return any(not (isinstance(v, ast.Constant) and v.value is None) for v in given)
 
 
 def _tolerances(tree: ast.Module) -> Iterator[_Found]:

@@ -99,8 +99,9 @@ def verify(
     project : Project
         A full checkout.
     seeds : sequence of int
-        Grading seeds. All items run under the first; under the others, of a bug or variant only
-        the items whose code differs from the reference's: the others run what the reference runs.
+        Grading seeds. Of a bug or variant, only the items whose code differs run under each: the
+        others run what the reference runs. Where there is more than one seed, all items run under
+        the first, which finds code that reaches into another item on import.
     jobs : int
         How many processes to use.
     sandbox : Sandbox or None
@@ -163,7 +164,7 @@ def _tasks(
     for entry in entries:
         files = apply_edits(reference, entry.edits, entry.id)
         touched = _touched_items(project, {edit.file for edit in entry.edits})
-        yield (entry.id, Job(files, every, first))
+        yield (entry.id, Job(files, every if rest else touched, first))
         if rest:
             yield (entry.id, Job(files, touched, rest))
 

@@ -3,6 +3,7 @@
 import unittest
 
 import numpy as np
+from diagnosis import Clues, Diagnosis
 from util import (
     as_numbers,
     check_close,
@@ -29,8 +30,15 @@ def layer_with(W: np.ndarray, b: np.ndarray) -> FullLayer:
     """Make a layer with these weights (n_o, n_i) and biases (1, n_o)."""
     layer = FullLayer(W.shape[1], W.shape[0])
     layer.W = W.copy()
-    layer.b = b.copy()
+    layer.b = like_own(layer, b)
     return layer
+
+
+def like_own(layer: FullLayer, b: np.ndarray) -> np.ndarray:
+    """Give biases (1, n_o) the shape of the layer's own, which may be (n_o,)."""
+    own = getattr(layer, "b", None)
+    fits = isinstance(own, np.ndarray) and own.size == b.size
+    return b.reshape(own.shape if fits else b.shape).copy()
 
 
 def draw(seed: int, n_b: int, n_i: int, n_o: int) -> tuple[np.ndarray, ...]:
@@ -125,11 +133,13 @@ class TestFullLayer(unittest.TestCase):
                 for output in range(n_o):
                     products = [x[sample, i] * W[output, i] for i in range(n_i)]
                     expected[sample, output] = sum(products) + b[0, output]
+            not_transposed = [x @ W + b] if n_i == n_o else []
             check_close(
                 layer_with(W, b).forward(x),
                 expected,
                 f"forward(x) for n_b = {n_b}, n_i = {n_i}, n_o = {n_o}",
                 ROWS_AND_COLUMNS,
+                clues=Clues(mistakes={Diagnosis.MATRIX_TRANSPOSED: not_transposed}),
             )
 
     def test_backward_input(self):
@@ -139,11 +149,13 @@ class TestFullLayer(unittest.TestCase):
             layer = layer_with(W, b)
             expected = numerical_gradient(layer.forward, x, y_grad, "forward(x)")
             layer.forward(x)
+            transposed = [y_grad @ W.T] if n_i == n_o else []
             check_gradient(
                 layer.backward(y_grad),
                 expected,
                 f"The gradient that backward returned for n_b = {n_b}, n_i = {n_i}, n_o = {n_o}",
                 "backward returns dx = dy W; the gradients of W and b are stored, not returned.",
+                clues=Clues(batch=(n_b, n_i), mistakes={Diagnosis.MATRIX_TRANSPOSED: transposed}),
             )
 
     def test_backward_weights(self):
@@ -164,6 +176,7 @@ class TestFullLayer(unittest.TestCase):
             expected,
             "W_grad after backward",
             "dW = dy^T x adds up over the samples; the average is taken once, by the loss.",
+            clues=Clues(batch=x.shape),
         )
 
     def test_backward_biases(self):
@@ -172,11 +185,11 @@ class TestFullLayer(unittest.TestCase):
         layer = layer_with(W, b)
 
         def forward_with(biases):
-            layer.b = biases
+            layer.b = like_own(layer, biases)
             return layer.forward(x)
 
         expected = numerical_gradient(forward_with, b, y_grad, "forward(x)")
-        layer.b = b.copy()
+        layer.b = like_own(layer, b)
         layer.forward(x)
         layer.backward(y_grad)
         check_gradient(
@@ -185,6 +198,7 @@ class TestFullLayer(unittest.TestCase):
             "b_grad after backward",
             "b is added to every sample, so its gradient is the sum of dy over the samples.",
             shapes=BIAS_SHAPES,
+            clues=Clues(batch=x.shape, mistakes={Diagnosis.WRONG_AXIS: [np.sum(y_grad, axis=1)]}),
         )
 
     def test_backward_twice(self):
@@ -220,8 +234,18 @@ class TestFullLayer(unittest.TestCase):
             W_grad, b_grad = gradients_of(layer)
             layer.update_param(lr)
             after, hint = f"after update_param({lr})", "W <- W - lr dW, b <- b - lr db."
-            check_close(layer.W, W - lr * W_grad, f"W {after}", hint)
-            check_close(layer.b, b - lr * b_grad, f"b {after}", hint, shapes=BIAS_SHAPES)
+            for name, before, grad, shapes in (
+                ("W", W, W_grad, [W.shape]),
+                ("b", b, b_grad, BIAS_SHAPES),
+            ):
+                check_close(
+                    getattr(layer, name),
+                    before - lr * grad,
+                    f"{name} {after}",
+                    hint,
+                    shapes=shapes,
+                    clues=Clues(start=before),
+                )
 
     def test_only_update_param_changes_parameters(self):
         """Forward and backward leave W and b as they are."""

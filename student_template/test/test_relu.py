@@ -3,6 +3,7 @@
 import unittest
 
 import numpy as np
+from diagnosis import Clues
 from util import as_numbers, check_close, check_gradient, check_unchanged, numerical_gradient
 
 # isort: split
@@ -84,6 +85,7 @@ class TestReluLayer(unittest.TestCase):
                 expected,
                 f"backward(y_grad) for an input of the shape {shape}",
                 "The chain rule multiplies the gradient that comes in by the derivative, 0 or 1.",
+                clues=Clues(batch=shape),
             )
 
     def test_backward_follows_latest_forward(self):

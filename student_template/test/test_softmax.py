@@ -3,6 +3,7 @@
 import unittest
 
 import numpy as np
+from diagnosis import Clues, Diagnosis
 from util import as_numbers, check_close, check_gradient, check_unchanged, numerical_gradient
 
 # isort: split
@@ -22,6 +23,16 @@ def draw_probabilities(rng: np.random.Generator, shape: tuple[int, int]) -> np.n
     return parts / np.sum(parts, axis=1, keepdims=True)
 
 
+def by_column(scores: np.ndarray) -> Clues:
+    """Return as a clue what a softmax along the wrong axis makes of the scores."""
+    if 1 in scores.shape:
+        return Clues()  # other mistakes would look the same
+    exponentials = np.exp(scores - np.max(scores))
+    whole, columns = np.sum(exponentials), np.sum(exponentials, axis=0)
+    mistakes = [exponentials / whole, exponentials / columns]
+    return Clues(mistakes={Diagnosis.WRONG_AXIS: mistakes})
+
+
 class TestSoftMaxLayer(unittest.TestCase):
     """Tests of SoftMaxLayer."""
 
@@ -32,6 +43,7 @@ class TestSoftMaxLayer(unittest.TestCase):
             PROBABILITIES,
             "forward(x) for x = [[log 1, log 2, log 3], [log 3, log 1, log 2]]",
             BY_ROW,
+            clues=by_column(SCORES),
         )
 
     def test_forward_random(self):
@@ -45,6 +57,7 @@ class TestSoftMaxLayer(unittest.TestCase):
                 expected,
                 f"forward(x) for an x of the shape {shape}",
                 BY_ROW,
+                clues=by_column(scores),
             )
 
     def test_forward_integers(self):
@@ -100,6 +113,7 @@ class TestSoftMaxLayer(unittest.TestCase):
                 expected,
                 f"backward(y_grad) for an input of the shape {shape}",
                 "dx = dy (diag(z) - z^T z) for each row, z being the row's probabilities.",
+                clues=Clues(batch=shape),
             )
 
     def test_backward_large_scores(self):

