@@ -420,10 +420,10 @@ def test_fit_large_batch(rng: np.random.Generator) -> None:
 
 def test_fit_integers(rng: np.random.Generator) -> None:
     """Fit takes data and labels of an integer dtype."""
-    training = Training(rng, 6)
+    training = Training(rng, 12)
     x = whole_numbers(rng, training.x.shape)
     y = training.y.astype(np.int64)
-    training.sequential.fit(x.copy(), y.copy(), epochs=1, lr=0.02, batch_size=6)
+    training.sequential.fit(x.copy(), y.copy(), epochs=1, lr=0.02, batch_size=12)
     expected = after_descent(training.network, [(x.astype(np.float64), y)], [0.02])
     check_trained(training.network, expected, "after a fit with integers")
 
