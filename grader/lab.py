@@ -91,6 +91,26 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     frame_mib: int
 
 
+class TrainingLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What better_cifar.py may use beyond a layer test's limits; units are in the names.
+
+    Attributes
+    ----------
+    cpu_seconds, wall_seconds : float
+        Of the script; after either it is stopped, and what it has trained so far is measured.
+    measure_seconds : float
+        Wall time for measuring the networks afterwards.
+    """
+
+    cpu_seconds: float
+    wall_seconds: float
+    measure_seconds: float
+    memory_mib: int
+    scratch_mib: int
+    output_kib: int
+    cpus: float
+
+
 class IntakeLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How large an archive may be; counted while reading, never believed from its headers."""
 
@@ -111,6 +131,7 @@ class Lab(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     modules: tuple[ModuleSpec, ...]
     spellings: dict[str, tuple[str, ...]]
     limits: Limits
+    training: TrainingLimits
     intake: IntakeLimits
 
     def line(self, item: str) -> RubricLine:
@@ -125,6 +146,18 @@ class Lab(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         """Ids of the rubric items that tests decide, in the rubric's order."""
         tested = {module.item for module in self.modules if module.item}
         return tuple(line.id for line in self.rubric if line.id in tested)
+
+    @cached_property
+    def training_limits(self) -> Limits:
+        """The limits of the sandbox that better_cifar.py trains in."""
+        training = self.training
+        return msgspec.structs.replace(
+            self.limits,
+            memory_mib=training.memory_mib,
+            scratch_mib=training.scratch_mib,
+            output_kib=training.output_kib,
+            cpus=training.cpus,
+        )
 
     @cached_property
     def classes(self) -> dict[str, str]:

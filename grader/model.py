@@ -151,13 +151,17 @@ class ItemResult(msgspec.Struct, frozen=True):
     outcome : Outcome
         How the item ended as a whole.
     points : float or None
-        None where nothing could be judged (NOT_RUN, GRADER_ERROR); never rounded.
+        None where nothing could be judged (NOT_RUN, NEEDS_REVIEW, GRADER_ERROR); never rounded.
+    proposed : float or None
+        Points that the check would give, for the person who decides on a NEEDS_REVIEW.
     feedback : tuple of str
         For the student, about the item as a whole.
     cases : tuple of CaseResult
         In the order they ran.
     output : str
         What the student's code printed, capped and cleaned; for staff.
+    artefacts : tuple of str
+        Names of the pictures that belong to it, such as `plots/student-1.png`; for staff.
     """
 
     id: str
@@ -165,9 +169,26 @@ class ItemResult(msgspec.Struct, frozen=True):
     max_points: float
     outcome: Outcome
     points: float | None = None
+    proposed: float | None = None
     feedback: tuple[str, ...] = ()
     cases: tuple[CaseResult, ...] = ()
     output: str = ""
+    artefacts: tuple[str, ...] = ()
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """What a check hands on: its result, and the pictures that the result names.
+
+    Attributes
+    ----------
+    result : ItemResult
+        Without points, unless nothing but the check can know them.
+    artefacts : mapping of str to bytes
+        PNG files by the names in `result.artefacts`.
+    """
+
+    result: ItemResult
+    artefacts: Mapping[str, bytes] = MappingProxyType({})
 
 
 class SubmissionStamp(msgspec.Struct, frozen=True):
@@ -229,6 +250,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     score : float or None
         Sum of the items' points; None when a GRADER_ERROR keeps it from being known.
+    provisional : bool
+        Whether a person's decision is still to come, which may add to the score: it is no grade.
     score_note : str or None
         Says what the score leaves out, such as items that were not run.
     """
@@ -237,6 +260,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     submission: SubmissionStamp
     score: float | None
     max_score: float
+    provisional: bool
     score_note: str | None
     items: tuple[ItemResult, ...]
     flags: tuple[Flag, ...]
@@ -245,3 +269,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     timings: dict[str, float]
     graded_at: str
     grader_version: str
+
+
+class Graded(msgspec.Struct, frozen=True):
+    """One submission's report, and the pictures that it names.
+
+    Attributes
+    ----------
+    report : Report
+        The document.
+    artefacts : mapping of str to bytes
+        PNG files by the names in the report's items.
+    """
+
+    report: Report
+    artefacts: Mapping[str, bytes] = MappingProxyType({})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from grader.intake import Rejection, read_archive
 from grader.lab import Project
 from grader.model import (
     Flag,
+    Graded,
     ItemResult,
+    Judged,
     Outcome,
     Report,
     SandboxStamp,
@@ -53,7 +55,7 @@ class Plan(msgspec.Struct, frozen=True):
     items: Collection[str]
 
 
-def grade(archive: Path, plan: Plan) -> Report:
+def grade(archive: Path, plan: Plan) -> Graded:
     """Grade one archive.
 
     Raises
@@ -64,20 +66,22 @@ def grade(archive: Path, plan: Plan) -> Report:
     started = time.monotonic()
     taken_in = read_archive(archive, plan.project.lab)
     timings = {"intake": time.monotonic() - started}
+    artefacts: dict[str, bytes] = {}
     if isinstance(taken_in, Rejection):
         items = _rejected_items(taken_in, plan)
         flags: tuple[Flag, ...] = (Flag("archive-refused", taken_in.reason),)
     else:
-        items = _graded_items(taken_in, plan, timings)
+        items, artefacts = _graded_items(taken_in, plan, timings)
         flags = flag_libraries(taken_in)
-    score, note = total(items)
+    sum_of_points = total(items)
     timings["total"] = time.monotonic() - started
     project = plan.project
-    return Report(
+    report = Report(
         submission=_stamp(taken_in),
-        score=score,
+        score=sum_of_points.score,
         max_score=sum(line.points for line in project.lab.rubric),
-        score_note=note,
+        provisional=sum_of_points.provisional,
+        score_note=sum_of_points.note,
         items=items,
         flags=flags,
         suite=SuiteStamp(
@@ -91,6 +95,7 @@ def grade(archive: Path, plan: Plan) -> Report:
         graded_at=datetime.now(UTC).isoformat(timespec="seconds"),
         grader_version=__version__,
     )
+    return Graded(report, artefacts)
 
 
 def _stamp(taken_in: Submission | Rejection) -> SubmissionStamp:
@@ -98,34 +103,58 @@ def _stamp(taken_in: Submission | Rejection) -> SubmissionStamp:
     return SubmissionStamp(taken_in.archive, taken_in.sha256, who.first_name, who.last_name)
 
 
+class _Check(msgspec.Struct, frozen=True):
+    """One check, with the rubric items that it judges."""
+
+    name: str
+    items: tuple[str, ...]
+    run: Callable[[Submission, Plan, tuple[str, ...]], tuple[Judged, ...]]
+
+
+def _checks(project: Project) -> tuple[_Check, ...]:
+    """Return the checks in the order they run: the quick ones first."""
+    return (
+        _Check("structure", ("structure",), _structure),
+        _Check("layer_tests", project.lab.test_items, _layer_tests),
+    )
+
+
 def _graded_items(
     submission: Submission, plan: Plan, timings: dict[str, float]
-) -> tuple[ItemResult, ...]:
+) -> tuple[tuple[ItemResult, ...], dict[str, bytes]]:
     results: dict[str, ItemResult] = {}
+    artefacts: dict[str, bytes] = {}
     lab = plan.project.lab
-    if "structure" in plan.items:
-        results["structure"] = check_structure(submission, lab)
-    tested = [item for item in lab.test_items if item in plan.items]
-    if tested:
+    for check in _checks(plan.project):
+        asked = tuple(item for item in check.items if item in plan.items)
+        if not asked:
+            continue
         started = time.monotonic()
-        for result in _layer_tests(submission, plan, tested):
-            results[result.id] = result
-        timings["layer_tests"] = time.monotonic() - started
-    return tuple(
-        score_item(results.get(line.id) or _not_run(line.id, plan), lab.scoring)
-        for line in lab.rubric
-    )
+        for judged in check.run(submission, plan, asked):
+            results[judged.result.id] = judged.result
+            artefacts.update(judged.artefacts)
+        timings[check.name] = time.monotonic() - started
+    items = (results.get(line.id) or _not_run(line.id, plan) for line in lab.rubric)
+    return tuple(score_item(item, lab.scoring) for item in items), artefacts
 
 
-def _layer_tests(submission: Submission, plan: Plan, items: list[str]) -> tuple[ItemResult, ...]:
+def _structure(submission: Submission, plan: Plan, _items: tuple[str, ...]) -> tuple[Judged, ...]:
+    return (Judged(check_structure(submission, plan.project.lab)),)
+
+
+def _layer_tests(submission: Submission, plan: Plan, items: tuple[str, ...]) -> tuple[Judged, ...]:
+    suites = (Suite.PUBLIC, Suite.HIDDEN)
+    results = run_layer_tests(submission, plan.project, _sandbox(plan), items, suites, plan.seed)
+    return tuple(Judged(result) for result in results)
+
+
+def _sandbox(plan: Plan) -> Sandbox:
     if plan.sandbox is None:
         raise GraderError(
-            "The layer tests were asked for without a sandbox to run them in.",
+            "Items that run student code were asked for without a sandbox to run it in.",
             "Choose one with --sandbox.",
         )
-    return run_layer_tests(
-        submission, plan.project, plan.sandbox, items, (Suite.PUBLIC, Suite.HIDDEN), plan.seed
-    )
+    return plan.sandbox
 
 
 def _not_run(item: str, plan: Plan) -> ItemResult:

@@ -40,38 +40,53 @@ def score_item(item: ItemResult, scoring: Scoring) -> ItemResult:
     return msgspec.structs.replace(item, points=item.max_points * share)
 
 
-def total(items: Sequence[ItemResult]) -> tuple[float | None, str | None]:
+class Total(msgspec.Struct, frozen=True):
+    """The sum of a submission's points.
+
+    Attributes
+    ----------
+    score : float or None
+        None where an item failed for a reason of the grader's, or nothing was graded: a sum
+        without it would be taken for a grade.
+    provisional : bool
+        Whether an item waits for a person, so that the score may still rise.
+    note : str or None
+        What the score leaves out, for people.
+    """
+
+    score: float | None
+    provisional: bool
+    note: str | None
+
+
+def total(items: Sequence[ItemResult]) -> Total:
     """Add the items' points up.
 
     Parameters
     ----------
     items : sequence of ItemResult
         Scored.
-
-    Returns
-    -------
-    score : float or None
-        None where an item failed for a reason of the grader's, or waits for a person: a sum
-        without it would be taken for a grade.
-    note : str or None
-        What the score leaves out, for people.
     """
+    waiting = [item for item in items if item.outcome is Outcome.NEEDS_REVIEW]
     broken = [item.id for item in items if item.outcome is Outcome.GRADER_ERROR]
     if broken:
-        return None, f"no score: {', '.join(broken)} could not be graded and needs a regrade"
-    waiting = [item.id for item in items if item.outcome is Outcome.NEEDS_REVIEW]
-    if waiting:
-        return None, f"no score: {', '.join(waiting)} needs a person's decision"
-    judged = [item.points for item in items if item.points is not None]
-    left_out = [item for item in items if item.points is None]
+        note = f"no score: {', '.join(broken)} could not be graded and needs a regrade"
+        return Total(None, bool(waiting), note)
+    judged = [item for item in items if item.points is not None]
     if not judged:
-        return None, "no score: nothing was graded"
-    note = None
+        why = f"{_named(waiting)} needs a person's decision" if waiting else "nothing was graded"
+        return Total(None, bool(waiting), f"no score: {why}")
+    left_out = [item for item in items if item.outcome is Outcome.NOT_RUN]
+    notes = []
+    if waiting or left_out:
+        notes.append(f"out of {math.fsum(item.max_points for item in judged):g} points")
+    if waiting:
+        notes.append(f"provisional, {_named(waiting)} needs a person's decision")
     if left_out:
-        possible = math.fsum(i.max_points for i in items if i.points is not None)
-        note = (
-            f"out of {possible:g} points: "
-            + ", ".join(f"{item.id} ({item.max_points:g})" for item in left_out)
-            + " not run"
-        )
-    return math.fsum(judged), note
+        notes.append(f"{_named(left_out)} not run")
+    score = math.fsum(item.points for item in judged if item.points is not None)
+    return Total(score, bool(waiting), "; ".join(notes) or None)
+
+
+def _named(items: Sequence[ItemResult]) -> str:
+    return ", ".join(f"{item.id} ({item.max_points:g})" for item in items)

@@ -53,7 +53,7 @@ def graded(
 ) -> Report:
     """Grade an archive of these files, on everything."""
     items = [line.id for line in project.lab.rubric]
-    return grade(write_archive(files, folder), Plan(project, sandbox, seed, items))
+    return grade(write_archive(files, folder), Plan(project, sandbox, seed, items)).report
 
 
 def points_of(report: Report) -> dict[str, float | None]:
@@ -193,7 +193,7 @@ def test_an_archive_that_cannot_be_read_waits_for_a_person_and_has_no_score(
     archive = tmp_path / f"{NAME}.zip"
     archive.write_bytes(b"this is no zip")
     # No sandbox is needed, and none is started.
-    report = grade(archive, Plan(project, BrokenSandbox(), SEED, ("structure", "relu")))
+    report = grade(archive, Plan(project, BrokenSandbox(), SEED, ("structure", "relu"))).report
     assert report.score is None
     assert item_of(report, "structure").outcome is Outcome.NEEDS_REVIEW
     assert {item.points for item in report.items} == {None}

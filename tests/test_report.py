@@ -71,6 +71,7 @@ def report_of(*items: ItemResult, **changes: Any) -> Report:
         submission=SubmissionStamp("ADA_LOVELACE_LAB3.zip", "0" * 64, "ADA", None, {"id": "7"}),
         score=0.1 + 0.2,
         max_score=100.0,
+        provisional=False,
         score_note="out of 15 points",
         items=items,
         flags=(Flag("library-use", "uses torch"),),
@@ -123,7 +124,7 @@ def graded(
     paths = [folder / f"{name}_LAB3.zip" for name in ("ADA_RIGHT", "EVE_EXIT", "NO_ZIP")]
     paths[-1].write_bytes(b"this is no zip")
     plan = Plan(project, ProcessSandbox(), 1, [line.id for line in project.lab.rubric])
-    first, second, third = (grade(path, plan) for path in paths)
+    first, second, third = (grade(path, plan).report for path in paths)
     return first, second, third
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from grader.lab import Scoring
 from grader.model import CaseResult, ItemResult, Outcome, Suite
-from grader.scoring import score_item, total
+from grader.scoring import Total, score_item, total
 
 PROPORTIONAL = Scoring("proportional")
 ALL_OR_NOTHING = Scoring("all_or_nothing")
@@ -72,7 +72,7 @@ def test_an_item_without_cases_has_no_points() -> None:
 
 def test_the_total_is_the_exact_sum() -> None:
     items = [item(points=0.1, max_points=1) for _ in range(10)]
-    assert total(items) == (1.0, None)
+    assert total(items) == Total(1.0, provisional=False, note=None)
 
 
 def test_the_note_says_which_items_the_score_leaves_out() -> None:
@@ -81,26 +81,45 @@ def test_the_note_says_which_items_the_score_leaves_out() -> None:
         item(id="plots", outcome=Outcome.NOT_RUN, max_points=10),
         item(id="better_cifar", outcome=Outcome.NOT_RUN, max_points=10),
     ]
-    assert total(items) == (
+    assert total(items) == Total(
         12.0,
-        "out of 15 points: plots (10), better_cifar (10) not run",
+        provisional=False,
+        note="out of 15 points; plots (10), better_cifar (10) not run",
     )
 
 
 def test_an_item_that_the_grader_could_not_grade_leaves_no_score() -> None:
     items = [item(points=12.0), item(id="relu", outcome=Outcome.GRADER_ERROR)]
-    assert total(items) == (None, "no score: relu could not be graded and needs a regrade")
+    assert total(items) == Total(
+        None, provisional=False, note="no score: relu could not be graded and needs a regrade"
+    )
 
 
-def test_an_item_that_waits_for_a_person_leaves_no_score() -> None:
-    items = [item(points=12.0), item(id="structure", outcome=Outcome.NEEDS_REVIEW)]
-    assert total(items) == (None, "no score: structure needs a person's decision")
+def test_a_score_is_provisional_while_an_item_waits_for_a_person() -> None:
+    items = [item(points=12.0), item(id="plots", outcome=Outcome.NEEDS_REVIEW, max_points=10)]
+    assert total(items) == Total(
+        12.0,
+        provisional=True,
+        note="out of 15 points; provisional, plots (10) needs a person's decision",
+    )
+
+
+def test_there_is_no_score_where_a_person_must_decide_on_all_that_was_run() -> None:
+    items = [
+        item(id="structure", outcome=Outcome.NEEDS_REVIEW),
+        item(id="relu", outcome=Outcome.NOT_RUN),
+    ]
+    assert total(items) == Total(
+        None, provisional=True, note="no score: structure (15) needs a person's decision"
+    )
 
 
 def test_the_graders_error_is_named_before_a_persons_decision() -> None:
     items = [item(outcome=Outcome.NEEDS_REVIEW), item(id="relu", outcome=Outcome.GRADER_ERROR)]
-    assert "relu could not be graded" in str(total(items)[1])
+    assert "relu could not be graded" in str(total(items).note)
 
 
 def test_nothing_graded_is_no_score_and_not_zero() -> None:
-    assert total([item(outcome=Outcome.NOT_RUN)]) == (None, "no score: nothing was graded")
+    assert total([item(outcome=Outcome.NOT_RUN)]) == Total(
+        None, provisional=False, note="no score: nothing was graded"
+    )

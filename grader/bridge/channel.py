@@ -20,7 +20,7 @@ from grader.bridge.faults import (
     StudentRaised,
 )
 from grader.bridge.frames import BadFrame, DeadlinePassed, Stream, StreamClosed
-from grader.bridge.host_registry import HostRegistry
+from grader.bridge.host_registry import LAYER_REACH, HostRegistry, Reach
 from grader.errors import GraderError
 
 # Replies wait in the socket's buffer; were there no bound, both sides could wait for the other
@@ -46,6 +46,8 @@ class Channel:
         The connection, its Hello already received.
     spellings : dict of str to list of str
         Other names under which students may call a host object's methods.
+    reach : Reach
+        What student code may do with host objects.
 
     Attributes
     ----------
@@ -53,9 +55,11 @@ class Channel:
         What broke the channel; from then on every request raises it again.
     """
 
-    def __init__(self, stream: Stream, spellings: dict[str, list[str]]) -> None:
+    def __init__(
+        self, stream: Stream, spellings: dict[str, list[str]], reach: Reach = LAYER_REACH
+    ) -> None:
         self._stream = stream
-        self._hosts = HostRegistry(spellings)
+        self._hosts = HostRegistry(spellings, reach)
         # Numbers that student code cannot foresee, so that no reply can be sent ahead.
         self._random = random.Random(os.urandom(16))  # noqa: S311
         self._proxy_of: Callable[[protocol.Remote], object] = _refuse
@@ -76,6 +80,10 @@ class Channel:
         """Have the class imported; raises what the student's code raised."""
         self._stream.deadline = time.monotonic() + seconds
         self._ask(protocol.Prepare(self._number(), name, module, alone))
+
+    def allow_until(self, deadline: float) -> None:
+        """Set the time, by the monotonic clock, until which the process may take to answer."""
+        self._stream.deadline = deadline
 
     def begin_case(self, seed: int, deadline: float) -> None:
         """Forget earlier objects and seed the process's global generators."""

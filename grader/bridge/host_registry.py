@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from grader.bridge import protocol
 from grader.bridge.frames import BadFrame
 
-# All that the lab's interface has. A host object's other attributes, such as the expected
-# values that a spy keeps, are out of the student's reach.
-METHODS = frozenset({"forward", "backward", "update_param"})
-ATTRIBUTES = frozenset({"W", "b", "x", "y", "t", "W_grad", "b_grad"})
 LARGEST_REGISTRY = 10_000
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The names on host objects that student code can reach.
+
+    Attributes
+    ----------
+    methods, attributes : frozenset of str
+        All others, such as the expected values that a spy keeps, stay on the trusted side.
+    """
+
+    methods: frozenset[str]
+    attributes: frozenset[str] = frozenset()
+
+
+LAYER_REACH = Reach(
+    methods=frozenset({"forward", "backward", "update_param"}),
+    attributes=frozenset({"W", "b", "x", "y", "t", "W_grad", "b_grad"}),
+)
+"""All within reach."""
 
 
 class HostRegistry:
@@ -21,9 +39,12 @@ class HostRegistry:
     ----------
     spellings : dict of str to list of str
         Other accepted names for a method or attribute.
+    reach : Reach
+        What student code may do with a host object.
     """
 
-    def __init__(self, spellings: dict[str, list[str]]) -> None:
+    def __init__(self, spellings: dict[str, list[str]], reach: Reach = LAYER_REACH) -> None:
+        self._reach = reach
         self._canonical = {other: name for name, others in spellings.items() for other in others}
         self._objects: list[object] = []
         self._numbers: dict[int, int] = {}
@@ -49,11 +70,11 @@ class HostRegistry:
             self._numbers[id(value)] = number
         methods = [
             name
-            for name in self._spelled(METHODS)
+            for name in self._spelled(self._reach.methods)
             if callable(getattr(value, self._name(name), None))
         ]
         poses_as = getattr(type(value), "poses_as", None)
-        return protocol.Host(number, methods, self._spelled(ATTRIBUTES), poses_as)
+        return protocol.Host(number, methods, self._spelled(self._reach.attributes), poses_as)
 
     def find(self, number: int) -> object:
         """Return the object; BadFrame if there is none of that number."""
@@ -62,24 +83,24 @@ class HostRegistry:
         return self._objects[number]
 
     def call(self, number: int, method: str, args: list[Any], kwargs: dict[str, Any]) -> object:
-        """Call a method that the lab's interface has."""
+        """Call a method within reach."""
         target = self.find(number)
-        if self._name(method) not in METHODS:
-            raise AttributeError(f"this layer has no method {method[:60]!r}")
+        if self._name(method) not in self._reach.methods:
+            raise AttributeError(f"this object has no method {method[:60]!r}")
         return getattr(target, self._name(method))(*args, **kwargs)
 
     def get(self, number: int, name: str) -> object:
-        """Read an attribute that the lab's interface has."""
+        """Read an attribute within reach."""
         target = self.find(number)
-        if self._name(name) not in ATTRIBUTES:
-            raise AttributeError(f"this layer has no attribute {name[:60]!r}")
+        if self._name(name) not in self._reach.attributes:
+            raise AttributeError(f"this object has no attribute {name[:60]!r}")
         return getattr(target, self._name(name))
 
     def set(self, number: int, name: str, value: object) -> None:
-        """Set an attribute that the lab's interface has."""
+        """Set an attribute within reach."""
         target = self.find(number)
-        if self._name(name) not in ATTRIBUTES:
-            raise AttributeError(f"this layer has no attribute {name[:60]!r}")
+        if self._name(name) not in self._reach.attributes:
+            raise AttributeError(f"this object has no attribute {name[:60]!r}")
         setattr(target, self._name(name), value)
 
     def remember(self, error: Exception) -> int:

@@ -10,13 +10,14 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from grader.bridge import protocol, values
 from grader.bridge.frames import Stream
 from grader.bridge.host_object import HOST_EXCEPTIONS, HostObject, handle_of, make_host_object
+from grader.bridge.services import LAYERS, ServiceClasses
 from grader.bridge.student_classes import Spellings, StudentClasses
 
 MESSAGE_LENGTH = 600
@@ -26,15 +27,42 @@ TRACEBACK_LINES = 12
 FIRST_HANDLE = 1 << 32
 
 
-def serve(stream: Stream, root: Path, setup: protocol.Setup) -> None:
-    """Answer requests until the grader closes the connection."""
-    _Server(stream, root, setup).run()
+def serve(stream: Stream, root: Path, setup: protocol.Setup, service: str) -> None:
+    """Answer requests until the grader closes the connection.
+
+    Parameters
+    ----------
+    stream : Stream
+        The connection to the grader.
+    root : Path
+        The submission's root.
+    setup : Setup
+        What the grader told the worker.
+    service : str
+        What the process is for: `LAYERS`, or one of `services.SERVICES`.
+    """
+    layers = StudentClasses(root, setup.modules) if service == LAYERS else None
+    classes = layers or ServiceClasses(service)
+    _Server(stream, root, setup, classes).run()
+
+
+class Classes(Protocol):
+    """Where the classes come from that the grader asks for by name."""
+
+    def prepare(self, name: str, module: str, alone: bool) -> None:
+        """Import the class, so that no case pays for it; raises what the import raised."""
+
+    def find(self, name: str, module: str) -> Any:
+        """Return the class."""
+
+    def find_posed(self, name: str) -> Any:
+        """Return the class that a host object stands for, or None."""
 
 
 class _Server:
-    def __init__(self, stream: Stream, root: Path, setup: protocol.Setup) -> None:
+    def __init__(self, stream: Stream, root: Path, setup: protocol.Setup, classes: Classes) -> None:
         self._stream = stream
-        self._classes = StudentClasses(root, setup.modules)
+        self._classes = classes
         self._spellings = Spellings(setup.spellings)
         self._root = root
         self._objects: dict[int, object] = {}
@@ -91,8 +119,7 @@ class _Server:
                 # The global generator is the one that students use.
                 np.random.seed(request.seed % 2**32)
             case protocol.Prepare():
-                self._classes.alone = request.alone
-                self._classes.find(request.name, request.module)
+                self._classes.prepare(request.name, request.module, request.alone)
         return None
 
     def _args(self, request: Any, arguments: _Arguments) -> list[Any]:

@@ -138,9 +138,18 @@ class WriteFile(Wire, frozen=True, tag="write"):
 
 
 class Start(Wire, frozen=True, tag="start"):
-    """Fork a fresh item process, which connects and says Hello with this token."""
+    """Fork a fresh item process, which connects and says Hello with this token.
+
+    Attributes
+    ----------
+    token : str
+        Proof that the connection is this process's.
+    service : str
+        What the process is for: a name in `services.SERVICES`.
+    """
 
     token: str
+    service: str
 
 
 class End(Wire, frozen=True, tag="end"):

@@ -20,6 +20,11 @@ class StudentClasses:
         self._failed: dict[str, BaseException] = {}
         self.alone = False
 
+    def prepare(self, name: str, module: str, alone: bool) -> None:
+        """Import the class; `alone` leaves out the package's own `__init__.py`."""
+        self.alone = alone
+        self.find(name, module)
+
     def find(self, name: str, module: str) -> Any:
         """Return the class; raises what the student's code raised on import."""
         if name in self._failed:

@@ -86,7 +86,7 @@ class _Worker:
             case protocol.WriteFile():
                 return self._write(order)
             case protocol.Start():
-                return self._start(order.token)
+                return self._start(order)
             case protocol.End():
                 return self._end()
         return protocol.Done(f"unexpected order {type(order).__name__}")
@@ -103,7 +103,7 @@ class _Worker:
             return protocol.Done(f"{order.path}: {error.strerror}")
         return protocol.Done()
 
-    def _start(self, token: str) -> protocol.Done:
+    def _start(self, order: protocol.Start) -> protocol.Done:
         self._oom_kills = _oom_kills()
         self._output.clear()
         readable, writable = os.pipe()
@@ -114,7 +114,7 @@ class _Worker:
             os.close(writable)
             return protocol.Done(f"no process could be started ({error.strerror})")
         if child == 0:
-            _become_item_process(writable, self._socket_path, token, self._root, self._setup)
+            _become_item_process(writable, self._socket_path, order, self._root, self._setup)
         os.close(writable)
         os.set_blocking(readable, False)
         self._child, self._pipe = child, readable
@@ -169,7 +169,7 @@ class _Worker:
 
 
 def _become_item_process(
-    output: int, socket_path: str, token: str, root: Path, setup: protocol.Setup
+    output: int, socket_path: str, order: protocol.Start, root: Path, setup: protocol.Setup
 ) -> None:
     """Turn a fresh fork into an item process; never returns."""
     try:
@@ -195,8 +195,8 @@ def _become_item_process(
         sys.argv = [""]
         # The next item's process need not compile the same files again.
         sys.dont_write_bytecode = False
-        stream = _connect(socket_path, token)
-        item_process.serve(stream, root, setup)
+        stream = _connect(socket_path, order.token)
+        item_process.serve(stream, root, setup, order.service)
     finally:
         os._exit(0)
 

@@ -45,7 +45,7 @@ def demo(*, out: Path | None, sandbox: SandboxKind) -> None:
         reports = []
         for archive in write_examples(project, folder):
             log(f"grading {archive.name}")
-            report = pipeline.grade(archive, plan)
+            report = pipeline.grade(archive, plan).report
             write_atomically(archive.with_suffix(".json"), to_json(report, Audience.STAFF))
             reports.append(report)
     isolation = "" if chosen.isolated else ", which does not isolate the code from this machine"

@@ -63,7 +63,7 @@ def grade(
     graded_all = True
     for archive in archives:
         try:
-            report = pipeline.grade(archive, plan)
+            report = pipeline.grade(archive, plan).report
             _hand_over(report, targets[archive], audience)
         except GraderError as error:
             log(f"grader: {error}")

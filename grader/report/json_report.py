@@ -50,6 +50,8 @@ def _item_for_students(item: ItemResult) -> ItemResult:
     return msgspec.structs.replace(
         item,
         output="",
+        proposed=None,
+        artefacts=(),
         feedback=feedback,
         cases=tuple(_case_for_students(case) for case in item.cases),
     )

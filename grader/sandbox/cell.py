@@ -17,8 +17,9 @@ from typing import Any, Self
 from grader.bridge import protocol
 from grader.bridge.faults import ProcessLost
 from grader.bridge.frames import BadFrame, DeadlinePassed, Stream, StreamClosed
+from grader.bridge.services import LAYERS
 from grader.errors import GraderError
-from grader.lab import Lab
+from grader.lab import Lab, Limits
 from grader.sandbox.launch import SOCKET_NAME, Launched, Sandbox
 
 # A worker killed by student code is replaced; one that keeps dying is the student's loss.
@@ -36,9 +37,11 @@ class Cell:
     sandbox : Sandbox
         The kind to use.
     lab : Lab
-        Limits, accepted spellings and module names.
+        Accepted spellings and module names.
     files : mapping of str to bytes
         What to write below the submission's root.
+    limits : Limits or None
+        What the student's code may use; None for the lab's limits for layer tests.
 
     Raises
     ------
@@ -46,9 +49,12 @@ class Cell:
         On entering, if the sandbox does not start.
     """
 
-    def __init__(self, sandbox: Sandbox, lab: Lab, files: Mapping[str, bytes]) -> None:
+    def __init__(
+        self, sandbox: Sandbox, lab: Lab, files: Mapping[str, bytes], limits: Limits | None = None
+    ) -> None:
         self._sandbox = sandbox
         self._lab = lab
+        self._limits = lab.limits if limits is None else limits
         self._files = files
         self._place: Path | None = None
         self._listener: socket.socket | None = None
@@ -83,8 +89,13 @@ class Cell:
             shutil.rmtree(self._place, ignore_errors=True)
             self._place = None
 
-    def start(self) -> Stream:
+    def start(self, service: str = LAYERS) -> Stream:
         """Start a fresh item process and return its connection.
+
+        Parameters
+        ----------
+        service : str
+            What the process is for: see `grader.bridge.services`.
 
         Raises
         ------
@@ -95,7 +106,7 @@ class Cell:
             token = secrets.token_hex(16)
             self._turn_away_early_callers()
             try:
-                done = self._order(protocol.Start(token))
+                done = self._order(protocol.Start(token, service))
                 if isinstance(done, protocol.Done) and done.problem is None:
                     return self._accept(token)
             except (StreamClosed, DeadlinePassed, BadFrame):
@@ -133,14 +144,14 @@ class Cell:
         self._launches += 1
         token = secrets.token_hex(16)
         self._turn_away_early_callers()
-        self._launched = self._sandbox.launch(self._place / "bridge", token, self._lab.limits)
+        self._launched = self._sandbox.launch(self._place / "bridge", token, self._limits)
         try:
             self._control = self._accept(token)
             self._done(
                 protocol.Setup(
                     root=self._launched.root,
                     own_pids=self._launched.own_pids,
-                    output_bytes=self._lab.limits.output_kib * 1024,
+                    output_bytes=self._limits.output_kib * 1024,
                     rlimits=self._launched.rlimits,
                     spellings={name: list(more) for name, more in self._lab.spellings.items()},
                     modules=self._lab.classes,
@@ -161,7 +172,7 @@ class Cell:
         What the sandbox has no room for, what does not fit into a frame, or whose name is too
         long, is left out. It is data; a case that needs it fails.
         """
-        longest = (self._lab.limits.frame_mib << 20) - FRAME_MARGIN
+        longest = (self._limits.frame_mib << 20) - FRAME_MARGIN
         problems = [
             self._done(protocol.WriteFile(path, self._files[path])).problem
             for path in sorted(self._files, key=lambda path: len(self._files[path]))
@@ -197,7 +208,7 @@ class Cell:
     def _order(self, order: protocol.Wire) -> Any:
         if self._control is None:
             raise StreamClosed("the worker is gone")
-        self._control.deadline = time.monotonic() + self._lab.limits.start_seconds
+        self._control.deadline = time.monotonic() + self._limits.start_seconds
         self._control.send(protocol.encode(order))
         return protocol.decode(self._control.receive(), protocol.worker_replies)
 
@@ -218,7 +229,7 @@ class Cell:
         """Accept the connection whose Hello has the token; others are turned away."""
         if self._listener is None:
             raise StreamClosed("the cell is closed")
-        deadline = time.monotonic() + self._lab.limits.start_seconds
+        deadline = time.monotonic() + self._limits.start_seconds
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -228,7 +239,7 @@ class Cell:
                 connection, _ = self._listener.accept()
             except TimeoutError:
                 raise DeadlinePassed from None
-            stream = Stream(connection, self._lab.limits.frame_mib << 20)
+            stream = Stream(connection, self._limits.frame_mib << 20)
             stream.deadline = deadline
             try:
                 hello = protocol.decode(stream.receive(), protocol.worker_replies)

@@ -31,6 +31,7 @@ WORKER_FILES: Final = (
     "bridge/host_object.py",
     "bridge/item_process.py",
     "bridge/protocol.py",
+    "bridge/services.py",
     "bridge/student_classes.py",
     "bridge/values.py",
     "bridge/worker.py",

@@ -24,7 +24,7 @@ MESSAGES: dict[str, list[protocol.Wire]] = {
     "orders": [
         protocol.Setup("/root", True, 10, {"CORE": 0}, {"a": ["b"]}, {"FullLayer": "layers.full"}),
         protocol.WriteFile("layers/full.py", b"\0\xff"),
-        protocol.Start("token"),
+        protocol.Start("token", "layers"),
         protocol.End(),
     ],
     "worker_replies": [

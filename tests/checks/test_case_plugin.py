@@ -73,6 +73,7 @@ def student_json(item: ItemResult) -> str:
         submission=SubmissionStamp("A_B_LAB3.zip", "0" * 64, "A", "B"),
         score=None,
         max_score=100,
+        provisional=False,
         score_note=None,
         items=(item,),
         flags=(),

@@ -27,7 +27,7 @@ def graded(attack: Attack, archive: Path, project: Project, sandbox: WatchedSand
         seed=SEED,
         items=(attack.item, attack.neighbour),
     )
-    return grade(archive, plan)
+    return grade(archive, plan).report
 
 
 def item_of(report: Report, item: str) -> ItemResult:
@@ -87,6 +87,6 @@ def test_an_honest_submission_after_all_attacks_gets_full_marks(
 ) -> None:
     honest = Attack(name="honest", tries="Nothing.", code="")
     archive = write_archive(honest, project, tmp_path)
-    report = grade(archive, Plan(project, watched, SEED, project.lab.test_items))
+    report = grade(archive, Plan(project, watched, SEED, project.lab.test_items)).report
     assert report.score == sum(project.lab.line(item).points for item in project.lab.test_items)
     assert len(watched.launches()) == 1

@@ -145,7 +145,7 @@ def test_hidden_values_reach_staff_and_not_students(
     project = msgspec.structs.replace(project, lab=lab)
     submission = submission_of(files, project, tmp_path)
     public, _ = run_layer_tests(submission, project, watched, ITEMS, (Suite.PUBLIC,), SEED)
-    report = grade(write_zip(files, tmp_path), Plan(project, watched, SEED, ITEMS))
+    report = grade(write_zip(files, tmp_path), Plan(project, watched, SEED, ITEMS)).report
     full = next(item for item in report.items if item.id == "full")
     # What was seen in hidden cases alone.
     secrets = {*MARKER.findall(full.output)} - {*MARKER.findall(public.output)}

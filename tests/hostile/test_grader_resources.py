@@ -122,7 +122,7 @@ def test_killing_every_worker_is_the_students_loss_and_no_error_of_the_graders(
     items = project.lab.test_items[:2]
     for item in items:
         files[f"layers/{item}.py"] += b"\nimport os\nos.kill(os.getppid(), 9)\nos._exit(0)\n"
-    report = grade(write_zip(files, tmp_path), Plan(project, watched, 7, items))
+    report = grade(write_zip(files, tmp_path), Plan(project, watched, 7, items)).report
     assert {case.outcome for item in report.items for case in item.cases} == {Outcome.CRASHED}
     assert report.score == 0
     assert len(watched.launches()) == 4
@@ -140,7 +140,7 @@ def test_files_that_there_is_no_room_for_do_not_keep_a_submission_from_being_gra
     limits = msgspec.structs.replace(project.lab.limits, **room)
     lab = msgspec.structs.replace(project.lab, limits=limits)
     smaller = msgspec.structs.replace(project, lab=lab)
-    report = grade(write_zip(files, tmp_path), Plan(smaller, watched, 7, ("relu",)))
+    report = grade(write_zip(files, tmp_path), Plan(smaller, watched, 7, ("relu",))).report
     assert report.score == project.lab.line("relu").points
 
 
@@ -149,5 +149,5 @@ def test_a_name_that_is_too_long_for_the_sandbox_does_not_keep_a_submission_from
 ) -> None:
     """A name's length counts in bytes on Linux, and in characters where students work."""
     files = example_files(project, EXAMPLES[0]) | {"答" * 90 + ".txt": b"notes"}
-    report = grade(write_zip(files, tmp_path), Plan(project, watched, 7, ("relu",)))
+    report = grade(write_zip(files, tmp_path), Plan(project, watched, 7, ("relu",))).report
     assert Outcome.GRADER_ERROR not in {item.outcome for item in report.items}
