@@ -47,12 +47,69 @@ class ModuleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LabNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Names and data set of this year's lab."""
+    """Names of this year's lab."""
 
     name: str
     archive: str
+
+
+class DatasetSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `cifar100(seed)` gives, and what a graded training gets of it.
+
+    Attributes
+    ----------
+    classes : int
+        How many of the 100 classes are drawn.
+    draw : str
+        With replacement, a class may be drawn twice, and there are fewer then.
+    test_labels : str
+        Encoding of the test labels; training labels are one-hot.
+    held_back : float
+        Fraction of the training images that a script gets as its test set.
+    """
+
     classes: int
     draw: Literal["with_replacement", "without_replacement"]
+    test_labels: Literal["integer", "one_hot"]
+    held_back: float
+
+
+class BaselineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The given network and its training.
+
+    Attributes
+    ----------
+    hidden : int
+        Width of the one hidden layer.
+    lr : float
+        Learning rate.
+    epochs, batch_size : int
+        As `Sequential.fit` takes them.
+    runs : int
+        How often it is trained, from other first weights each time.
+    """
+
+    hidden: int
+    lr: float
+    epochs: int
+    batch_size: int
+    runs: int
+
+
+class BetterCifarSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How better_cifar.py is judged.
+
+    Attributes
+    ----------
+    policy : str
+        What happens where the interval of the difference holds 0: see `checks.better_cifar`.
+    source_kib, other_kib : int
+        Sizes beyond which a source or another file could be a trained network.
+    """
+
+    policy: Literal["lenient", "strict", "review"]
+    source_kib: int
+    other_kib: int
 
 
 class SuiteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,6 +181,9 @@ class Lab(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """Everything `lab.toml` says."""
 
     lab: LabNames
+    dataset: DatasetSettings
+    baseline: BaselineSettings
+    better_cifar: BetterCifarSettings
     suite: SuiteSettings
     tolerances: Tolerances
     scoring: Scoring

@@ -32,6 +32,7 @@ class Suite(StrEnum):
     HIDDEN = "hidden"
     SIBLING = "sibling"
     STRUCTURE = "structure"
+    MEASURED = "measured"
 
 
 class Audience(StrEnum):
@@ -189,6 +190,21 @@ class Judged(msgspec.Struct, frozen=True):
 
     result: ItemResult
     artefacts: Mapping[str, bytes] = MappingProxyType({})
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """What is going on, for the person who waits.
+
+    Attributes
+    ----------
+    item : str
+        The rubric item that is being judged.
+    text : str
+        In a few words, such as `fit 1, epoch 3 of 15`.
+    """
+
+    item: str
+    text: str
 
 
 class SubmissionStamp(msgspec.Struct, frozen=True):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-import os
 import stat
-import tempfile
 import unicodedata
 import zipfile
 from pathlib import Path
 
 import msgspec
 
+from grader.atomic_file import write_atomically
 from grader.checks.structure import check_structure
-from grader.errors import ConfigurationError, GraderError
+from grader.errors import ConfigurationError
 from grader.intake import Rejection, read_archive_bytes, read_folder, read_name
 from grader.lab import Lab
 from grader.model import Outcome, Submission
@@ -102,7 +101,7 @@ def pack(
         return PackRefusal((handed_in.reason,))
     if misses := _misses(handed_in, lab):
         return PackRefusal(misses)
-    _write(target, packed)
+    write_atomically(target, packed, mode=0o644)
     return PackedArchive(
         path=target,
         sha256=handed_in.sha256,
@@ -154,23 +153,3 @@ def _entry(name: str, mode: int) -> zipfile.ZipInfo:
     entry.external_attr = mode << 16
     entry.compress_type = zipfile.ZIP_STORED if name.endswith("/") else zipfile.ZIP_DEFLATED
     return entry
-
-
-def _write(target: Path, packed: bytes) -> None:
-    """Write beside the target and rename, so that a half-written zip is never handed in."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".packing-", dir=target.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(packed)
-            Path(name).chmod(0o644)
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise GraderError(
-            f"{target} could not be written ({error.strerror}).",
-            "Check that the folder exists, may be written to, and has room.",
-        ) from error

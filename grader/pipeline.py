@@ -10,9 +10,11 @@ from pathlib import Path
 import msgspec
 
 from grader import __version__
+from grader.checks import better_cifar
 from grader.checks.layer_tests import run_layer_tests
 from grader.checks.libraries import flag_libraries
 from grader.checks.structure import check_structure
+from grader.dataset.files import Dataset
 from grader.errors import GraderError
 from grader.intake import Rejection, read_archive
 from grader.lab import Project
@@ -22,6 +24,7 @@ from grader.model import (
     ItemResult,
     Judged,
     Outcome,
+    Progress,
     Report,
     SandboxStamp,
     Submission,
@@ -32,6 +35,10 @@ from grader.model import (
 from grader.publication import is_published
 from grader.sandbox.launch import Sandbox
 from grader.scoring import score_item, total
+
+
+def _nobody(_progress: Progress) -> None:
+    """Watch nothing."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -47,12 +54,18 @@ class Plan(msgspec.Struct, frozen=True):
         The grading seed.
     items : collection of str
         Rubric items to grade; the others are NOT_RUN.
+    dataset : Dataset or None
+        What better_cifar.py trains on; None where this machine has no data.
+    watch : callable
+        Told what is going on, for the person who waits.
     """
 
     project: Project
     sandbox: Sandbox | None
     seed: int
     items: Collection[str]
+    dataset: Dataset | None = None
+    watch: Callable[[Progress], None] = _nobody
 
 
 def grade(archive: Path, plan: Plan) -> Graded:
@@ -116,6 +129,7 @@ def _checks(project: Project) -> tuple[_Check, ...]:
     return (
         _Check("structure", ("structure",), _structure),
         _Check("layer_tests", project.lab.test_items, _layer_tests),
+        _Check("better_cifar", (better_cifar.ITEM,), _better_cifar),
     )
 
 
@@ -148,6 +162,23 @@ def _layer_tests(submission: Submission, plan: Plan, items: tuple[str, ...]) -> 
     return tuple(Judged(result) for result in results)
 
 
+def _better_cifar(
+    submission: Submission, plan: Plan, _items: tuple[str, ...]
+) -> tuple[Judged, ...]:
+    if plan.dataset is None:
+        return ()
+    exam = better_cifar.Exam(plan.dataset, plan.seed)
+    return (
+        better_cifar.check_better_cifar(
+            submission,
+            plan.project,
+            _sandbox(plan),
+            exam,
+            lambda text: plan.watch(Progress(better_cifar.ITEM, text)),
+        ),
+    )
+
+
 def _sandbox(plan: Plan) -> Sandbox:
     if plan.sandbox is None:
         raise GraderError(
@@ -159,11 +190,12 @@ def _sandbox(plan: Plan) -> Sandbox:
 
 def _not_run(item: str, plan: Plan) -> ItemResult:
     line = plan.project.lab.line(item)
-    why = (
-        "this version of the grader does not judge it yet"
-        if item in plan.items
-        else "it was not asked for"
-    )
+    if item not in plan.items:
+        why = "it was not asked for"
+    elif item == better_cifar.ITEM and plan.dataset is None:
+        why = "the CIFAR-100 data are not on this machine (staff: `grader data fetch`)"
+    else:
+        why = "this version of the grader does not judge it yet"
     return ItemResult(
         item, line.description, line.points, Outcome.NOT_RUN, feedback=(f"Not run: {why}.",)
     )

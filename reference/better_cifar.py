@@ -70,8 +70,8 @@ def train_better_network(x: np.ndarray, y: np.ndarray) -> Sequential:
         CrossEntropyLayer(),
     )
     # Smaller batches make more updates an epoch; smaller steps at the end let them settle.
-    network.fit(x, y, epochs=15, lr=0.03, batch_size=32)
-    network.fit(x, y, epochs=3, lr=0.003, batch_size=32)
+    network.fit(x, y, epochs=25, lr=0.05, batch_size=16)
+    network.fit(x, y, epochs=5, lr=0.005, batch_size=16)
     return network
     # END SOLUTION
 

@@ -17,10 +17,17 @@ PACKAGE = Path(grader.__file__).parent
 # From the ground floor up. A part imports itself and parts of lower floors, never its own floor's
 # neighbours and never upwards; a longer name takes precedence over a shorter one.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("grader", "grader.errors", "grader.model", "grader.plain_text"),
+    (
+        "grader",
+        "grader.errors",
+        "grader.model",
+        "grader.plain_text",
+        "grader.atomic_file",
+        "grader.picture",
+    ),
     ("grader.lab",),
-    ("grader.intake", "grader.bridge", "grader.publication"),
-    ("grader.sandbox",),
+    ("grader.intake", "grader.bridge", "grader.dataset", "grader.publication"),
+    ("grader.sandbox", "grader.baseline"),
     ("grader.checks",),
     ("grader.scoring", "grader.packing", "grader.report"),
     ("grader.pipeline", "grader.suite"),
@@ -42,8 +49,9 @@ ONLY_IN = {
     "click": "grader.cli",
     "rich": "grader.cli",
     "matplotlib": "grader.report",
+    "pickle": "grader.dataset",
 }
-NOBODY = ("reference", "hidden_tests", "student_template", "layers", "pickle", "tests")
+NOBODY = ("reference", "hidden_tests", "student_template", "layers", "tests")
 
 
 # Test files that travel with the package: pytest runs them by path, and no module imports them.

@@ -12,6 +12,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from grader.atomic_file import write_atomically
 from grader.demo import write_examples
 from grader.errors import GraderError
 from grader.lab import Project
@@ -33,7 +34,6 @@ from grader.report.json_report import (
     SCHEMA_FILE,
     json_schema,
     to_json,
-    write_atomically,
 )
 from grader.sandbox.process import ProcessSandbox
 

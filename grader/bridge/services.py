@@ -8,8 +8,10 @@ from typing import Any
 LAYERS = "layers"
 """The student's own classes, for the layer tests."""
 
-SERVICES: dict[str, tuple[str, str]] = {}
-"""Each other service's module and class, of the grader's own; `TrainingRun` for `training`."""
+SERVICES = {
+    "training": ("grader.bridge.training_run", "TrainingRun"),
+}
+"""Each other service's module and class, of the grader's own."""
 
 
 class ServiceClasses:

@@ -11,11 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from grader import pipeline
+from grader.atomic_file import write_atomically
 from grader.cli.console import cases_text, log, points_text
 from grader.demo import EXAMPLES, write_examples
 from grader.lab import find_project
 from grader.model import Audience, Outcome, Report
-from grader.report.json_report import to_json, write_atomically
+from grader.report.json_report import to_json
 from grader.sandbox.choice import SandboxKind, choose_sandbox
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from grader import pipeline
+from grader.atomic_file import write_atomically
 from grader.cli.console import log, show_report
 from grader.errors import ConfigurationError, GraderError
 from grader.lab import Project, find_project
 from grader.model import Audience, Report
-from grader.report.json_report import to_json, write_atomically
+from grader.report.json_report import to_json
 from grader.sandbox.choice import SandboxKind, choose_sandbox
 
 

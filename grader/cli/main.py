@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from grader import __version__
+from grader.cli.baseline import baseline
 from grader.cli.check import check
+from grader.cli.data import data
 from grader.cli.demo import demo
 from grader.cli.doctor import doctor
 from grader.cli.grade import grade
@@ -45,5 +47,5 @@ def main(*, debug: bool) -> None:
     """Grade and check submissions of the lab "A Neural Network from Scratch"."""
 
 
-for command in (grade, check, pack, image, doctor, demo, suite):
+for command in (grade, check, pack, data, baseline, image, doctor, demo, suite):
     main.add_command(command)

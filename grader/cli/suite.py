@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
+from grader.atomic_file import write_atomically
 from grader.cli.console import log
 from grader.errors import ConfigurationError
 from grader.lab import Project, find_project
-from grader.report.json_report import write_atomically
 from grader.sandbox.choice import SandboxKind, choose_sandbox
 from grader.suite.lint import lint as lint_suite
 from grader.suite.mutation import run_mutants
@@ -24,7 +24,7 @@ from grader.suite.new_case import add_case
 from grader.suite.parallel import Progress as ProgressCallback
 from grader.suite.publish import publish as publish_suite
 from grader.suite.publish import refuse_used_version
-from grader.suite.verify import Verification
+from grader.suite.verify import Extent, Verification
 from grader.suite.verify import verify as verify_suite
 
 LINT_SEEDS = 3
@@ -50,7 +50,8 @@ def suite() -> None:
     epilog="""\b
 Examples:
   grader suite verify
-  grader suite verify --seeds 500 --out verification.json
+  grader suite verify --seeds 100 --out verification.json
+  grader suite verify --seeds 500 --extent reference
   grader suite verify --seeds 2 --sandbox docker
 """
 )
@@ -62,7 +63,16 @@ Examples:
     help="Run the implementations there; in-process if not given.",
 )
 @click.option("--out", type=Path, help="Write everything that was found to this file, as JSON.")
-def verify(*, seeds: int, jobs: int, sandbox: SandboxKind | None, out: Path | None) -> None:
+@click.option(
+    "--extent",
+    type=click.Choice(Extent, case_sensitive=False),
+    default=Extent.CORPUS,
+    show_default=True,
+    help="reference: no bugs or variants; looks for flakes under very many seeds.",
+)
+def verify(
+    *, seeds: int, jobs: int, sandbox: SandboxKind | None, out: Path | None, extent: Extent
+) -> None:
     """Run the reference, the template, all bugs and all variants under many seeds.
 
     The reference and every variant must keep all points, every bug must lose points in its own
@@ -70,7 +80,7 @@ def verify(*, seeds: int, jobs: int, sandbox: SandboxKind | None, out: Path | No
     """
     project = find_project()
     _refuse_breaches(project)
-    verification = _verify(project, seeds, jobs, sandbox)
+    verification = _verify(project, seeds, jobs, sandbox, extent)
     if out is not None:
         write_atomically(out, msgspec.json.format(msgspec.json.encode(verification), indent=2))
     _show(verification)
@@ -148,10 +158,16 @@ def _refuse_breaches(project: Project) -> None:
         )
 
 
-def _verify(project: Project, seeds: int, jobs: int, kind: SandboxKind | None) -> Verification:
+def _verify(
+    project: Project,
+    seeds: int,
+    jobs: int,
+    kind: SandboxKind | None,
+    extent: Extent = Extent.CORPUS,
+) -> Verification:
     sandbox = None if kind is None else choose_sandbox(kind, project.root, log)
     with _progress("implementations") as progress:
-        return verify_suite(project, range(1, seeds + 1), jobs, sandbox, progress)
+        return verify_suite(project, range(1, seeds + 1), jobs, sandbox, progress, extent)
 
 
 @contextmanager
@@ -165,10 +181,11 @@ def _progress(what: str) -> Iterator[ProgressCallback]:
 
 def _show(verification: Verification) -> None:
     console = Console(highlight=False)
-    console.print(_matrix(verification))
+    if verification.bugs:
+        console.print(_matrix(verification))
     for bug, case in verification.caught_by_one.items():
         console.print(f"caught by one case only: {bug}, by {case}")
-    for record in verification.idle_cases:
+    for record in verification.idle_cases if verification.bugs else ():
         console.print(f"catches nothing: {record.id}")
     for problem in verification.problems:
         console.print(f"problem: {problem}", style="red")
@@ -185,11 +202,12 @@ def _show(verification: Verification) -> None:
 
 
 def _matrix(verification: Verification) -> Table:
-    table = Table(title="which case catches which bugs", title_justify="left")
-    for heading, justify in (("case", "left"), ("ms", "right"), ("margin", "right")):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    table.add_column("bugs", justify="right")
-    table.add_column("among them", overflow="ellipsis", no_wrap=True)
+    table = Table(title="which case catches which bugs", title_justify="left", expand=True)
+    table.add_column("case", min_width=24, overflow="fold")
+    for heading in ("ms", "margin", "bugs"):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=6)
+    # It takes what the others leave of the terminal's width.
+    table.add_column("among them", overflow="ellipsis", no_wrap=True, ratio=1)
     for record in verification.cases:
         table.add_row(
             record.id,

@@ -27,12 +27,15 @@ MADE_BASE: Final = "nn-lab-base:latest"
 WORKER_FILES: Final = (
     "__init__.py",
     "bridge/__init__.py",
+    "bridge/desk_dataset.py",
     "bridge/frames.py",
     "bridge/host_object.py",
     "bridge/item_process.py",
+    "bridge/network_watch.py",
     "bridge/protocol.py",
     "bridge/services.py",
     "bridge/student_classes.py",
+    "bridge/training_run.py",
     "bridge/values.py",
     "bridge/worker.py",
 )

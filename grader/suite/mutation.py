@@ -11,7 +11,7 @@ from grader.errors import ConfigurationError
 from grader.lab import Project
 from grader.suite.implementations import right_solution
 from grader.suite.mutants import Mutant, mutants_of
-from grader.suite.observation import Job
+from grader.suite.observation import Job, Stops
 from grader.suite.parallel import Progress, observe_all
 
 EQUIVALENTS = "equivalent_mutants.toml"
@@ -97,7 +97,7 @@ def run_mutants(
                 {**reference, mutant.file: mutant.source.encode()},
                 (items[mutant.file],),
                 tuple(seeds),
-                until_failure=True,
+                stops=Stops.AT_FAILURE,
             ),
         )
         for mutant in mutants.values()

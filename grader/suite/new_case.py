@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from grader.atomic_file import write_atomically
 from grader.errors import ConfigurationError
 from grader.lab import Project
-from grader.report.json_report import write_atomically
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 

@@ -12,7 +12,9 @@ import signal
 import sys
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -72,6 +74,20 @@ class CaseTookTooLong(Exception):
     """The case ran longer than any right implementation needs."""
 
 
+class Stops(StrEnum):
+    """When a job leaves cases out that it was to run."""
+
+    NEVER = "never"
+    AT_FAILURE = "at failure"
+    """The first case that fails ends the job."""
+
+    AT_FAILURE_OF_SEED = "at failure of seed"
+    """After the first seed, which runs whole, the first hidden case that fails ends its seed.
+
+    Cases that failed before come first, so that a bug costs about one case a seed.
+    """
+
+
 class Job(msgspec.Struct, frozen=True):
     """What to observe.
 
@@ -83,8 +99,8 @@ class Job(msgspec.Struct, frozen=True):
         Rubric items.
     seeds : tuple of int
         Grading seeds; public cases, which have seeds of their own, run once for all.
-    until_failure : bool
-        Whether to stop at the first case that fails.
+    stops : Stops
+        When to leave cases out.
     suites : tuple of Suite
         Public and hidden ones, or siblings, whose options would clash with those of hidden ones.
     seed_of : mapping of str to int
@@ -94,7 +110,7 @@ class Job(msgspec.Struct, frozen=True):
     files: Mapping[str, bytes]
     items: tuple[str, ...]
     seeds: tuple[int, ...]
-    until_failure: bool = False
+    stops: Stops = Stops.NEVER
     suites: tuple[Suite, ...] = SUITES
     seed_of: Mapping[str, int] = {}
 
@@ -215,6 +231,7 @@ class _SeedLoop:
         self._seconds = 0.0
         self._said = ""
         self._failed = False
+        self._failures: Counter[str] = Counter()
         self.observed: list[Observation] = []
         self.collection_error = ""
 
@@ -232,16 +249,25 @@ class _SeedLoop:
         if session.testsfailed:
             raise session.Interrupted("errors during collection")
         for number, seed in enumerate(self._job.seeds):
-            items = [
-                item
-                for item in session.items
-                if number == 0 or item.stash[CASE].suite is not Suite.PUBLIC
-            ]
+            items = session.items if number == 0 else self._later(session.items)
             for item, following in zip(items, [*items[1:], None], strict=True):
                 self._run_case(item, following, seed)
-                if session.shouldstop or (self._failed and self._job.until_failure):
+                if self._failed:
+                    self._failures[item.nodeid] += 1
+                    if self._job.stops is Stops.AT_FAILURE:
+                        return True
+                    if self._job.stops is Stops.AT_FAILURE_OF_SEED and number > 0:
+                        break
+                if session.shouldstop:
                     return True
         return True
+
+    def _later(self, items: Sequence[pytest.Item]) -> list[pytest.Item]:
+        """Return what runs under a seed after the first: public cases have seeds of their own."""
+        hidden = [item for item in items if item.stash[CASE].suite is not Suite.PUBLIC]
+        if self._job.stops is Stops.AT_FAILURE_OF_SEED:
+            hidden.sort(key=lambda item: -self._failures[item.nodeid])
+        return hidden
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._seconds += report.duration

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import msgspec
 
 from grader import __version__
+from grader.atomic_file import write_atomically
 from grader.errors import ConfigurationError
 from grader.lab import Project
 from grader.publication import Publication, read_publications, record_path
-from grader.report.json_report import write_atomically
 from grader.suite.verify import Verification
 
 

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 
 import msgspec
 
 from grader.lab import Project
 from grader.sandbox.launch import Sandbox
-from grader.suite.corpus import Bug, Variant, apply_edits, read_corpus
+from grader.suite.corpus import Bug, Corpus, Variant, apply_edits, read_corpus
 from grader.suite.implementations import right_solution, template_files
-from grader.suite.observation import Job, Observation
+from grader.suite.observation import Job, Observation, Stops
 from grader.suite.parallel import Progress, observe_all
 
 REFERENCE, TEMPLATE = "reference", "template"
-INIT = "layers/__init__.py"
+SEEDS_AT_ONCE = 25
+"""Of the reference, in one process, so that several processes share the work."""
+
+
+class Extent(StrEnum):
+    """What a verification runs."""
+
+    CORPUS = "corpus"
+    """Reference and template, and every bug and variant."""
+
+    REFERENCE = "reference"
+    """Reference and template alone, to look for flakes under very many seeds."""
 
 
 class CaseRecord(msgspec.Struct, frozen=True):
@@ -91,6 +103,7 @@ def verify(
     jobs: int,
     sandbox: Sandbox | None,
     progress: Progress,
+    extent: Extent = Extent.CORPUS,
 ) -> Verification:
     """Run reference, template, bugs and variants under many seeds.
 
@@ -101,20 +114,23 @@ def verify(
     seeds : sequence of int
         Grading seeds. Of a bug or variant, only the items whose code differs run under each: the
         others run what the reference runs. Where there is more than one seed, all items run under
-        the first, which finds code that reaches into another item on import.
+        the first, which finds code that reaches into another item on import. Of a bug, the seeds
+        after the second end with the first hidden case that fails; a variant always runs whole.
     jobs : int
         How many processes to use.
     sandbox : Sandbox or None
         Where the implementations run; None for in-process.
     progress : callable
         Told after each implementation.
+    extent : Extent
+        Whether to run bugs and variants at all.
 
     Raises
     ------
     GraderError
         If the corpus does not fit the reference or a test file has an error.
     """
-    corpus = read_corpus(project)
+    corpus = read_corpus(project) if extent is Extent.CORPUS else Corpus((), ())
     tasks = list(_tasks(project, corpus.bugs, corpus.variants, tuple(seeds), sandbox is not None))
     observed: defaultdict[str, list[Observation]] = defaultdict(list)
     for owner, found in observe_all(tasks, project, sandbox, jobs, progress):
@@ -157,7 +173,8 @@ def _tasks(
     every = project.lab.test_items
     reference = right_solution(project)
     first, rest = seeds[:1], seeds[1:]
-    yield (REFERENCE, Job(reference, every, seeds))
+    for start in range(0, len(seeds), SEEDS_AT_ONCE):
+        yield (REFERENCE, Job(reference, every, seeds[start : start + SEEDS_AT_ONCE]))
     yield (TEMPLATE, Job(template_files(project), every, first))
     entries: list[Bug | Variant] = [*bugs]
     entries += [variant for variant in variants if across or not variant.bridge_only]
@@ -166,7 +183,8 @@ def _tasks(
         touched = _touched_items(project, {edit.file for edit in entry.edits})
         yield (entry.id, Job(files, every if rest else touched, first))
         if rest:
-            yield (entry.id, Job(files, touched, rest))
+            stops = Stops.AT_FAILURE_OF_SEED if isinstance(entry, Bug) else Stops.NEVER
+            yield (entry.id, Job(files, touched, rest, stops))
 
 
 def _touched_items(project: Project, edited: set[str]) -> tuple[str, ...]:

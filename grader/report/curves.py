@@ -1,0 +1,84 @@
+"""Draws the reference's training curves, which people hold beside a student's."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from grader.baseline.measure import Baseline, Run
+
+
+def curves_png(runs: Sequence[Run], title: str) -> bytes:
+    """Draw loss by epoch and accuracy by learning rate, side by side.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        One for each learning rate.
+    title : str
+        Above both.
+
+    Returns
+    -------
+    bytes
+        A PNG file.
+
+    Notes
+    -----
+    A diverged run's curve ends with its last finite loss, and a cross on the upper edge marks the
+    epoch in which it stopped being finite; the axis is logarithmic then, as the losses before may
+    be a hundred times the others'.
+    """
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure.suptitle(title)
+    losses, accuracy = figure.subplots(1, 2)
+    for run in runs:
+        finite = _finite(run)
+        label = f"learning rate {run.job.lr:g}"
+        if finite < len(run.losses):
+            label += f": diverged in epoch {finite + 1}"
+        (line,) = losses.plot(range(1, finite + 1), run.losses[:finite], marker=".", label=label)
+        if finite < len(run.losses):
+            edge = losses.get_xaxis_transform()
+            losses.plot(finite + 1, 1, "X", color=line.get_color(), transform=edge, clip_on=False)
+            losses.set_yscale("log")
+    losses.set(xlabel="epoch", ylabel="average training loss")
+    losses.xaxis.set_major_locator(MaxNLocator(integer=True))
+    losses.legend()
+    ordered = sorted(runs, key=lambda run: run.job.lr)
+    accuracy.plot([run.job.lr for run in ordered], [run.accuracy for run in ordered], marker="o")
+    accuracy.set(xscale="log", xlabel="learning rate", ylabel="test accuracy", ylim=(0, 1))
+    return _png(figure)
+
+
+def baseline_png(baseline: Baseline, title: str) -> bytes:
+    """Draw the loss by epoch of each of the baseline's runs; returns a PNG file."""
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.set(title=title, xlabel="epoch", ylabel="average training loss")
+    for run in baseline.runs:
+        epochs = range(1, len(run.losses) + 1)
+        label = f"first weights {run.job.seed}: {100 * run.accuracy:.1f} % of the test images"
+        axes.plot(epochs, run.losses, marker=".", label=label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend()
+    return _png(figure)
+
+
+def _finite(run: Run) -> int:
+    """Return the number of epochs before the loss stopped being finite."""
+    for epoch, loss in enumerate(run.losses):
+        if not math.isfinite(loss):
+            return epoch
+    return len(run.losses)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    return buffer.getvalue()
