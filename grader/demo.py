@@ -5,16 +5,33 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
+from grader.baseline.measure import measure_curves
+from grader.dataset.split import make_split
+from grader.dataset.store import demo_dataset
 from grader.lab import Project
+from grader.picture import as_png
+from grader.report.curves import accuracies_png, losses_png
 from grader.suite.corpus import Edit, apply_edits
 from grader.suite.implementations import right_solution, template_files
 
 # The same bytes every time, so that the reports' digests are the same too.
 _DATE = (2026, 1, 1, 0, 0, 0)
+SEED = 1
+"""The number in the reference's better_cifar.py."""
+
+
+class Plots(StrEnum):
+    """What an example holds in results/."""
+
+    CURVES = "curves"
+    BLANK = "blank"
+    NONE = "none"
 
 
 class Example(msgspec.Struct, frozen=True):
@@ -32,6 +49,8 @@ class Example(msgspec.Struct, frozen=True):
         What differs from the right solution.
     template : bool
         Whether the untouched template takes the right solution's place.
+    plots : Plots
+        What is in results/.
     """
 
     archive: str
@@ -39,11 +58,18 @@ class Example(msgspec.Struct, frozen=True):
     folder: str | None
     edits: tuple[Edit, ...] = ()
     template: bool = False
+    plots: Plots = Plots.CURVES
 
 
 EXAMPLES = (
     Example("ADA_RIGHT_LAB3.zip", "did everything right", "ADA_RIGHT_LAB3"),
-    Example("TIM_TEMPLATE_LAB3.zip", "handed in the template", "TIM_TEMPLATE_LAB3", template=True),
+    Example(
+        "TIM_TEMPLATE_LAB3.zip",
+        "handed in the template",
+        "TIM_TEMPLATE_LAB3",
+        template=True,
+        plots=Plots.NONE,
+    ),
     Example(
         "SUE_SOFTMAX_LAB3.zip",
         "normalises softmax by column instead of by row",
@@ -90,6 +116,19 @@ EXAMPLES = (
         ),
     ),
     Example("lab3 final (2).zip", "did everything right but the names", None),
+    Example(
+        "GUS_GIVEN_LAB3.zip",
+        "hands the given network in as the better one, and a blank plot",
+        "GUS_GIVEN_LAB3",
+        (
+            Edit(
+                "better_cifar.py",
+                old="    better = train_better_network(x_train, y_train)",
+                new="    better = train_given_network(x_train, y_train)",
+            ),
+        ),
+        plots=Plots.BLANK,
+    ),
 )
 
 
@@ -119,13 +158,29 @@ def write_examples(project: Project, folder: Path) -> tuple[Path, ...]:
     written = []
     for example in EXAMPLES:
         path = folder / example.archive
-        path.write_bytes(zip_files(example_files(project, example), example.folder))
+        files = {**example_files(project, example), **_plots(project, example.plots)}
+        path.write_bytes(zip_files(files, example.folder))
         written.append(path)
     return tuple(written)
 
 
+def _plots(project: Project, plots: Plots) -> dict[str, bytes]:
+    """Draw what is in results/: the reference's curves on the demo's data, or nothing on white."""
+    match plots:
+        case Plots.NONE:
+            return {}
+        case Plots.BLANK:
+            return {"results/plots.png": as_png(np.full((300, 400, 3), 255, np.uint8))}
+    split = make_split(project.lab, demo_dataset(), SEED, project.lab.suite.seed)
+    runs = measure_curves(project, split, lambda done, of: None)
+    return {
+        "results/loss.png": losses_png(runs, "Average training loss"),
+        "results/accuracy.png": accuracies_png(runs, "Test accuracy"),
+    }
+
+
 def example_files(project: Project, example: Example) -> dict[str, bytes]:
-    """Return an example's files by their path below the submission's root."""
+    """Return an example's files, but for its plots, by their path below the root."""
     files = template_files(project)
     if not example.template:
         files.update(right_solution(project))

@@ -163,6 +163,10 @@ class ItemResult(msgspec.Struct, frozen=True):
         What the student's code printed, capped and cleaned; for staff.
     artefacts : tuple of str
         Names of the pictures that belong to it, such as `plots/student-1.png`; for staff.
+    pictures : tuple of PictureFacts
+        What was found of the student's plots; for staff, and to compare submissions by.
+    decision : Decision or None
+        What a person decided in the check's place.
     """
 
     id: str
@@ -175,6 +179,63 @@ class ItemResult(msgspec.Struct, frozen=True):
     cases: tuple[CaseResult, ...] = ()
     output: str = ""
     artefacts: tuple[str, ...] = ()
+    pictures: tuple[PictureFacts, ...] = ()
+    decision: Decision | None = None
+
+
+class PictureFacts(msgspec.Struct, frozen=True):
+    """What a page of a student's picture is like.
+
+    Attributes
+    ----------
+    name : str
+        Its artefact's name.
+    path : str
+        The file it came from.
+    format : str
+        Such as `PNG`.
+    width, height : int
+        Pixels in the file; points for PDF.
+    ink : float
+        Fraction of the pixels that are not the background.
+    digest : str
+        SHA-256 of its pixels, as hex.
+    likeness : str
+        Perceptual hash, 256 bits as hex: see `checks.plots.likeness`.
+    """
+
+    name: str
+    path: str
+    format: str
+    width: int
+    height: int
+    ink: float
+    digest: str
+    likeness: str
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What a person decided about an item.
+
+    Attributes
+    ----------
+    who : str
+        The person.
+    when : str
+        ISO 8601, with a time zone.
+    why : str
+        In words, for colleagues and for the student.
+    points : float
+        What they give.
+    before : Outcome
+        What the check had found.
+    """
+
+    who: str
+    when: str
+    why: str
+    points: float
+    before: Outcome
 
 
 class Judged(msgspec.Struct, frozen=True):

@@ -10,11 +10,14 @@ from pathlib import Path
 import msgspec
 
 from grader import __version__
-from grader.checks import better_cifar
+from grader.baseline.measure import measure_curves
+from grader.checks import better_cifar, plots
 from grader.checks.layer_tests import run_layer_tests
 from grader.checks.libraries import flag_libraries
 from grader.checks.structure import check_structure
+from grader.checks.student_seed import student_seed
 from grader.dataset.files import Dataset
+from grader.dataset.split import make_split
 from grader.errors import GraderError
 from grader.intake import Rejection, read_archive
 from grader.lab import Project
@@ -33,6 +36,7 @@ from grader.model import (
     SuiteStamp,
 )
 from grader.publication import is_published
+from grader.report.curves import curves_png
 from grader.sandbox.launch import Sandbox
 from grader.scoring import score_item, total
 
@@ -129,6 +133,7 @@ def _checks(project: Project) -> tuple[_Check, ...]:
     return (
         _Check("structure", ("structure",), _structure),
         _Check("layer_tests", project.lab.test_items, _layer_tests),
+        _Check("plots", (plots.ITEM,), _plots),
         _Check("better_cifar", (better_cifar.ITEM,), _better_cifar),
     )
 
@@ -160,6 +165,20 @@ def _layer_tests(submission: Submission, plan: Plan, items: tuple[str, ...]) -> 
     suites = (Suite.PUBLIC, Suite.HIDDEN)
     results = run_layer_tests(submission, plan.project, _sandbox(plan), items, suites, plan.seed)
     return tuple(Judged(result) for result in results)
+
+
+def _plots(submission: Submission, plan: Plan, _items: tuple[str, ...]) -> tuple[Judged, ...]:
+    judged = plots.check_plots(submission, plan.project, _sandbox(plan))
+    seed = student_seed(submission)
+    if plan.dataset is None or seed is None or not judged.artefacts:
+        return (judged,)
+    plan.watch(Progress(plots.ITEM, "the reference's curves"))
+    split = make_split(plan.project.lab, plan.dataset, seed, plan.seed)
+    runs = measure_curves(plan.project, split, lambda done, of: None)
+    picture = curves_png(runs, f"The reference on the classes of number {seed}")
+    name = f"{plots.ITEM}/reference.png"
+    result = msgspec.structs.replace(judged.result, artefacts=(*judged.result.artefacts, name))
+    return (Judged(result, {**judged.artefacts, name: picture}),)
 
 
 def _better_cifar(

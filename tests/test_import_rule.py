@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import grader
+from grader.bridge.services import SERVICES
 from grader.sandbox.image import WORKER_FILES
 
 PACKAGE = Path(grader.__file__).parent
@@ -17,19 +18,13 @@ PACKAGE = Path(grader.__file__).parent
 # From the ground floor up. A part imports itself and parts of lower floors, never its own floor's
 # neighbours and never upwards; a longer name takes precedence over a shorter one.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    (
-        "grader",
-        "grader.errors",
-        "grader.model",
-        "grader.plain_text",
-        "grader.atomic_file",
-        "grader.picture",
-    ),
-    ("grader.lab",),
+    ("grader", "grader.errors", "grader.model", "grader.plain_text"),
+    ("grader.lab", "grader.atomic_file", "grader.picture"),
     ("grader.intake", "grader.bridge", "grader.dataset", "grader.publication"),
     ("grader.sandbox", "grader.baseline"),
     ("grader.checks",),
     ("grader.scoring", "grader.packing", "grader.report"),
+    ("grader.overrides",),
     ("grader.pipeline", "grader.suite"),
     ("grader.demo",),
     ("grader.cli",),
@@ -131,7 +126,7 @@ def test_what_goes_into_the_sandbox_imports_nothing_of_ours_but_itself(name: str
 
 
 def test_the_files_that_go_into_the_sandbox_are_all_that_the_worker_needs() -> None:
-    needed, waiting = set(), ["grader.bridge.worker"]
+    needed, waiting = set(), ["grader.bridge.worker", *(module for module, _ in SERVICES.values())]
     while waiting:
         name = waiting.pop()
         needed.add(name)

@@ -9,6 +9,7 @@ LAYERS = "layers"
 """The student's own classes, for the layer tests."""
 
 SERVICES = {
+    "pictures": ("grader.bridge.picture_reader", "PictureReader"),
     "training": ("grader.bridge.training_run", "TrainingRun"),
 }
 """Each other service's module and class, of the grader's own."""

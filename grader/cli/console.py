@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from grader.model import ItemResult, Outcome, Report
+from grader.model import ItemResult, Outcome, Progress, Report
 
 _STYLES = {
     Outcome.PASSED: "green",
@@ -44,6 +48,23 @@ def show_report(report: Report) -> None:
     console.print(table)
     if report.score_note:
         console.print(Text(report.score_note))
+
+
+@contextmanager
+def watching(what: str) -> Iterator[Callable[[Progress], None]]:
+    """Show on one line of stderr what is going on; nothing where that is no terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda progress: None
+        return
+    started = time.monotonic()
+    with console.status(Text(what)) as status:
+
+        def show(progress: Progress) -> None:
+            seconds = time.monotonic() - started
+            status.update(Text(f"{what}  {progress.item}: {progress.text}  ({seconds:.0f} s)"))
+
+        yield show
 
 
 def points_text(points: float | None) -> str:

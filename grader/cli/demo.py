@@ -6,13 +6,15 @@ import tempfile
 from pathlib import Path
 
 import click
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from grader import pipeline
 from grader.atomic_file import write_atomically
-from grader.cli.console import cases_text, log, points_text
+from grader.cli.console import cases_text, log, points_text, watching
+from grader.dataset.store import demo_dataset
 from grader.demo import EXAMPLES, write_examples
 from grader.lab import find_project
 from grader.model import Audience, Outcome, Report
@@ -40,13 +42,17 @@ def demo(*, out: Path | None, sandbox: SandboxKind) -> None:
     project = find_project()
     chosen = choose_sandbox(sandbox, project.root, log)
     items = tuple(line.id for line in project.lab.rubric)
-    plan = pipeline.Plan(project, chosen, project.lab.suite.seed, items)
+    plan = pipeline.Plan(project, chosen, project.lab.suite.seed, items, demo_dataset())
     with tempfile.TemporaryDirectory(prefix="nn-lab-demo-") as temporary:
         folder = out if out is not None else Path(temporary)
         reports = []
         for archive in write_examples(project, folder):
             log(f"grading {archive.name}")
-            report = pipeline.grade(archive, plan).report
+            with watching(archive.name) as watch:
+                graded = pipeline.grade(archive, msgspec.structs.replace(plan, watch=watch))
+            report = graded.report
+            for name, picture in graded.artefacts.items():
+                write_atomically(archive.with_suffix(".files") / name, picture)
             write_atomically(archive.with_suffix(".json"), to_json(report, Audience.STAFF))
             reports.append(report)
     isolation = "" if chosen.isolated else ", which does not isolate the code from this machine"
@@ -75,7 +81,12 @@ def _show(reports: list[Report], title: str) -> None:
 def _lost(report: Report) -> str:
     lines = []
     for item in report.items:
-        if item.outcome in (Outcome.GRADER_ERROR, Outcome.NEEDS_REVIEW):
+        if item.outcome is Outcome.NEEDS_REVIEW:
+            proposed = points_text(item.proposed)
+            lines.append(
+                f"{item.id}: waits for a person ({proposed} of {item.max_points:g} proposed)"
+            )
+        elif item.outcome is Outcome.GRADER_ERROR:
             lines.append(f"{item.id}: {item.outcome}: {' '.join(item.feedback)}")
         elif item.points is not None and item.points < item.max_points:
             lost = f"{points_text(item.points)} of {item.max_points:g}"

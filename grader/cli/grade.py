@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
+import msgspec
 
 from grader import pipeline
 from grader.atomic_file import write_atomically
-from grader.cli.console import log, show_report
+from grader.cli.console import log, show_report, watching
+from grader.dataset.files import DataMissing, Dataset
+from grader.dataset.store import find_dataset
 from grader.errors import ConfigurationError, GraderError
 from grader.lab import Project, find_project
 from grader.model import Audience, Report
+from grader.overrides import apply_overrides, read_overrides
 from grader.report.json_report import to_json
 from grader.sandbox.choice import SandboxKind, choose_sandbox
 
@@ -37,6 +42,9 @@ Examples:
 @click.option("--only", metavar="ITEM,...", help="Grade these rubric items alone.")
 @click.option("--seed", type=int, help="Grading seed; the default is lab.toml's.")
 @click.option(
+    "--overrides", type=Path, help="Apply people's decisions from this file (grader-overrides/1)."
+)
+@click.option(
     "--audience",
     type=click.Choice(Audience, case_sensitive=False),
     default=Audience.STAFF,
@@ -50,22 +58,27 @@ def grade(
     sandbox: SandboxKind,
     only: str | None,
     seed: int | None,
+    overrides: Path | None,
     audience: Audience,
 ) -> None:
     """Grade archives against the rubric.
 
     One archive without --out: the report is printed on stdout as JSON, and a short table on
-    stderr. An archive that cannot be graded is named on stderr, the others are graded all the
-    same, and the exit code is 1.
+    stderr. With --out, the pictures that staff look at are in a folder beside each report. An
+    archive that cannot be graded is named on stderr, the others are graded all the same, and the
+    exit code is 1.
     """
     project = find_project()
     targets = _targets(archives, out)
     plan = _plan(project, sandbox, only, seed)
+    decisions = read_overrides(overrides) if overrides is not None else ()
     graded_all = True
     for archive in archives:
         try:
-            report = pipeline.grade(archive, plan).report
-            _hand_over(report, targets[archive], audience)
+            with watching(archive.name) as watch:
+                graded = pipeline.grade(archive, msgspec.structs.replace(plan, watch=watch))
+            report = apply_overrides(graded.report, decisions)
+            _hand_over(report, graded.artefacts, targets[archive], audience)
         except GraderError as error:
             log(f"grader: {error}")
             graded_all = False
@@ -103,12 +116,24 @@ def _plan(project: Project, kind: SandboxKind, only: str | None, seed: int | Non
             "This installation has no hidden tests, so it cannot grade.",
             "Students run `grader check`; staff run grader from a full checkout.",
         )
-    sandbox = choose_sandbox(kind, project.root, log) if tested else None
+    runs_code = [item for item in items if item != "structure"]
+    sandbox = choose_sandbox(kind, project.root, log) if runs_code else None
     if sandbox is not None and not sandbox.isolated:
         log("grader: the sandbox `process` does not isolate student code from this machine")
     if seed is None:
         seed = project.lab.suite.seed
-    return pipeline.Plan(project, sandbox, seed, items)
+    return pipeline.Plan(project, sandbox, seed, items, _dataset(project, items))
+
+
+def _dataset(project: Project, items: tuple[str, ...]) -> Dataset | None:
+    """Find the data; without them, everything but the trainings is graded."""
+    if not {"better_cifar", "plots"} & set(items):
+        return None
+    try:
+        return find_dataset(project)
+    except DataMissing as missing:
+        log(f"grader: {missing} better_cifar is not run.")
+        return None
 
 
 def _items(project: Project, only: str | None) -> tuple[str, ...]:
@@ -125,10 +150,15 @@ def _items(project: Project, only: str | None) -> tuple[str, ...]:
     return tuple(item for item in every if item in asked)
 
 
-def _hand_over(report: Report, target: Path | None, audience: Audience) -> None:
+def _hand_over(
+    report: Report, artefacts: Mapping[str, bytes], target: Path | None, audience: Audience
+) -> None:
     document = to_json(report, audience)
     if target is None:
         sys.stdout.buffer.write(document)
     else:
+        if audience is Audience.STAFF:
+            for name, picture in artefacts.items():
+                write_atomically(target.with_suffix(".files") / name, picture)
         write_atomically(target, document)
     show_report(report)

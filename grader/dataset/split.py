@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grader.dataset.subset import Images, Labels, Subset
+from grader.dataset.files import Dataset
+from grader.dataset.subset import Images, Labels, Subset, take_subset
+from grader.lab import Lab
 
 
 @dataclass(frozen=True)
@@ -80,3 +82,9 @@ def split_for_training(subset: Subset, grading_seed: int, held_back: float) -> S
     for part in parts:
         digest.update(np.ascontiguousarray(part).tobytes())
     return Split(subset.seed, classes, *parts, digest.hexdigest())
+
+
+def make_split(lab: Lab, dataset: Dataset, seed: int, grading_seed: int) -> Split:
+    """Take a seed's subset of a data set and split it as `lab.toml` says."""
+    subset = take_subset(dataset, seed, lab.dataset)
+    return split_for_training(subset, grading_seed, lab.dataset.held_back)

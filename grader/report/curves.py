@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -36,24 +37,50 @@ def curves_png(runs: Sequence[Run], title: str) -> bytes:
     """
     figure = Figure(figsize=(10, 4), layout="constrained")
     figure.suptitle(title)
-    losses, accuracy = figure.subplots(1, 2)
+    losses, accuracies = figure.subplots(1, 2)
+    _draw_losses(losses, runs)
+    _draw_accuracies(accuracies, runs)
+    return _png(figure)
+
+
+def losses_png(runs: Sequence[Run], title: str) -> bytes:
+    """Draw the loss by epoch alone, as `curves_png` does."""
+    return _single(_draw_losses, runs, title)
+
+
+def accuracies_png(runs: Sequence[Run], title: str) -> bytes:
+    """Draw the accuracy by learning rate alone, as `curves_png` does."""
+    return _single(_draw_accuracies, runs, title)
+
+
+def _single(draw: Callable[[Axes, Sequence[Run]], None], runs: Sequence[Run], title: str) -> bytes:
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.set_title(title)
+    draw(axes, runs)
+    return _png(figure)
+
+
+def _draw_losses(axes: Axes, runs: Sequence[Run]) -> None:
     for run in runs:
         finite = _finite(run)
         label = f"learning rate {run.job.lr:g}"
         if finite < len(run.losses):
             label += f": diverged in epoch {finite + 1}"
-        (line,) = losses.plot(range(1, finite + 1), run.losses[:finite], marker=".", label=label)
+        (line,) = axes.plot(range(1, finite + 1), run.losses[:finite], marker=".", label=label)
         if finite < len(run.losses):
-            edge = losses.get_xaxis_transform()
-            losses.plot(finite + 1, 1, "X", color=line.get_color(), transform=edge, clip_on=False)
-            losses.set_yscale("log")
-    losses.set(xlabel="epoch", ylabel="average training loss")
-    losses.xaxis.set_major_locator(MaxNLocator(integer=True))
-    losses.legend()
+            edge = axes.get_xaxis_transform()
+            axes.plot(finite + 1, 1, "X", color=line.get_color(), transform=edge, clip_on=False)
+            axes.set_yscale("log")
+    axes.set(xlabel="epoch", ylabel="average training loss")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend()
+
+
+def _draw_accuracies(axes: Axes, runs: Sequence[Run]) -> None:
     ordered = sorted(runs, key=lambda run: run.job.lr)
-    accuracy.plot([run.job.lr for run in ordered], [run.accuracy for run in ordered], marker="o")
-    accuracy.set(xscale="log", xlabel="learning rate", ylabel="test accuracy", ylim=(0, 1))
-    return _png(figure)
+    axes.plot([run.job.lr for run in ordered], [run.accuracy for run in ordered], marker="o")
+    axes.set(xscale="log", xlabel="learning rate", ylabel="test accuracy", ylim=(0, 1))
 
 
 def baseline_png(baseline: Baseline, title: str) -> bytes:
@@ -80,5 +107,6 @@ def _finite(run: Run) -> int:
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
+    FigureCanvasAgg(figure)
+    figure.savefig(buffer, format="png")
     return buffer.getvalue()

@@ -49,6 +49,7 @@ def _item_for_students(item: ItemResult) -> ItemResult:
         output="",
         proposed=None,
         artefacts=(),
+        pictures=(),
         feedback=feedback,
         cases=tuple(_case_for_students(case) for case in item.cases),
     )

@@ -32,6 +32,7 @@ WORKER_FILES: Final = (
     "bridge/host_object.py",
     "bridge/item_process.py",
     "bridge/network_watch.py",
+    "bridge/picture_reader.py",
     "bridge/protocol.py",
     "bridge/services.py",
     "bridge/student_classes.py",

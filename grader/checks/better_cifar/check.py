@@ -14,8 +14,7 @@ from grader.checks.better_cifar.suspicion import large_files, training_files
 from grader.checks.better_cifar.training import Ending, Measured, Training, train
 from grader.checks.better_cifar.verdict import Comparison, Standing, compare
 from grader.dataset.files import Dataset
-from grader.dataset.split import Split, split_for_training
-from grader.dataset.subset import take_subset
+from grader.dataset.split import Split, make_split
 from grader.lab import Project
 from grader.model import CaseResult, ItemResult, Judged, Outcome, Submission, Suite
 from grader.picture import Pixels, as_png
@@ -124,9 +123,7 @@ class _Check:
         return _judged(self._project, finding, staff, pictures, training.output)
 
     def _make_split(self, seed: int) -> Split:
-        settings = self._lab.dataset
-        subset = take_subset(self._exam.dataset, seed, settings)
-        return split_for_training(subset, self._exam.grading_seed, settings.held_back)
+        return make_split(self._lab, self._exam.dataset, seed, self._exam.grading_seed)
 
     def _train(self, shown: TestImages) -> Training:
         desk = Desk(self._split, self._lab.dataset, shown, self._tell)
@@ -172,12 +169,15 @@ class _Check:
         self, training: Training, best: Measured, comparison: Comparison, own: bool
     ) -> _Finding:
         points = self._lab.line(ITEM).points
-        standing = comparison.standing(self._lab.better_cifar.policy)
+        # The given network, trained as given, must not get the points by a lucky start.
+        policy = self._lab.better_cifar.policy if own else "strict"
+        standing = comparison.standing(policy)
         said = [sentences.compared(best, comparison)]
         if training.ending is not Ending.FINISHED:
             said.append(sentences.ended(training))
         if standing is Standing.NOT_BETTER:
-            return _Finding(Outcome.FAILED, (*said, sentences.not_better(comparison)))
+            shape = () if own else (sentences.GIVEN_SHAPE_FAILED,)
+            return _Finding(Outcome.FAILED, (*said, sentences.not_better(comparison), *shape))
         doubts = self._doubts(training, own)
         if standing is Standing.CLOSE:
             doubts.insert(0, sentences.TOO_CLOSE)

@@ -29,6 +29,7 @@ TOO_CLOSE = (
     "That is too close to call on this many images, so a person will decide. It is no fault of "
     "yours."
 )
+GIVEN_SHAPE_FAILED = "It has the given network's own layers and widths: build another one."
 GIVEN_SHAPE = (
     "Your best network has the given network's own layers and widths. Whether another training "
     "makes it a better network is for a person to decide."
