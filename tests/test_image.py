@@ -150,7 +150,10 @@ def test_a_dockerfile_that_names_no_base_is_refused(root: Path) -> None:
 
 def test_the_worker_needs_no_file_of_ours_that_is_not_in_the_image(root: Path) -> None:
     script = (
-        "import sys, json; sys.path.insert(0, sys.argv[1]); import grader.bridge.worker; "
+        "import sys, json, importlib; sys.path.insert(0, sys.argv[1]); "
+        "import grader.bridge.worker; "
+        "from grader.bridge.services import SERVICES; "
+        "[importlib.import_module(module) for module, _ in SERVICES.values()]; "
         "print(json.dumps([m.__file__ for n, m in sys.modules.items() "
         "if n.partition('.')[0] == 'grader']))"
     )

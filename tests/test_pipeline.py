@@ -9,10 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from grader.demo import EXAMPLES, example_files, zip_files
+from grader.dataset.files import Dataset
+from grader.dataset.store import demo_dataset
+from grader.demo import EXAMPLES, example_files, write_examples, zip_files
 from grader.errors import GraderError
 from grader.lab import Limits, Project
-from grader.model import Audience, ItemResult, Outcome, Report
+from grader.model import Audience, Graded, ItemResult, Outcome, Report
+from grader.overrides import Override, apply_overrides
 from grader.pipeline import Plan, grade
 from grader.report.json_report import to_json
 from grader.sandbox.launch import Launched, Sandbox
@@ -51,8 +54,8 @@ def write_archive(files: Mapping[str, bytes], folder: Path) -> Path:
 def graded(
     files: Mapping[str, bytes], project: Project, sandbox: Sandbox, folder: Path, seed: int = SEED
 ) -> Report:
-    """Grade an archive of these files, on everything."""
-    items = [line.id for line in project.lab.rubric]
+    """Grade an archive of these files, on structure and all items with tests."""
+    items = ("structure", *project.lab.test_items)
     return grade(write_archive(files, folder), Plan(project, sandbox, seed, items)).report
 
 
@@ -109,11 +112,56 @@ def test_the_right_submission_gets_full_marks_case_for_case_in_every_sandbox(
     assert all(item_of(report, item).cases for item in judged(project))
 
 
-def test_what_is_not_judged_yet_has_no_points_and_the_note_says_so(in_process: Report) -> None:
+def test_what_was_not_asked_for_has_no_points_and_the_note_says_so(in_process: Report) -> None:
     for item in ("plots", "better_cifar"):
         assert item_of(in_process, item).outcome is Outcome.NOT_RUN
         assert item_of(in_process, item).points is None
         assert item in (in_process.score_note or "")
+
+
+def whole(project: Project, sandbox: Sandbox, archive: Path, dataset: Dataset | None) -> Graded:
+    items = [line.id for line in project.lab.rubric]
+    return grade(archive, Plan(project, sandbox, project.lab.suite.seed, items, dataset))
+
+
+@pytest.fixture(scope="module")
+def complete(
+    project: Project, docker_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Graded:
+    """The right submission, plots and training included."""
+    right, *_ = write_examples(project, tmp_path_factory.mktemp("examples"))
+    return whole(project, docker_sandbox, right, demo_dataset())
+
+
+@pytest.mark.docker
+def test_the_whole_rubric_is_judged_and_the_plots_wait_for_a_person(complete: Graded) -> None:
+    report = complete.report
+    assert (report.score, report.provisional) == (90.0, True)
+    assert {item.outcome for item in report.items} == {Outcome.PASSED, Outcome.NEEDS_REVIEW}
+    plots = item_of(report, "plots")
+    assert plots.proposed == 10.0
+    assert set(plots.artefacts) <= set(complete.artefacts)
+    assert "plots/reference.png" in plots.artefacts
+
+
+@pytest.mark.docker
+def test_a_person_s_decision_about_the_plots_completes_the_score(complete: Graded) -> None:
+    sha = complete.report.submission.sha256
+    accepted = Override(sha, "plots", 10.0, "Ada", "2026-11-24T10:00:00+01:00", "both are there")
+    report = apply_overrides(complete.report, [accepted])
+    assert (report.score, report.provisional, report.score_note) == (100.0, False, None)
+
+
+def test_without_data_everything_but_the_training_is_judged(
+    project: Project, process_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    right, *_ = write_examples(project, tmp_path)
+    report = whole(project, process_sandbox, right, None).report
+    better = item_of(report, "better_cifar")
+    assert (better.outcome, better.points) == (Outcome.NOT_RUN, None)
+    assert "CIFAR-100 data are not on this machine" in better.feedback[0]
+    assert report.score == 80.0
+    assert item_of(report, "plots").outcome is Outcome.NEEDS_REVIEW
 
 
 def test_the_untouched_template_gets_the_structure_and_nothing_else(

@@ -103,12 +103,16 @@ def test_the_demo_keeps_archives_and_reports_and_grades_them_as_told(
     result = run("demo", "--sandbox", "process", "--out", tmp_path)
     assert result.exit_code == 0
     assert "does not isolate" in result.stdout
-    scores = {path.stem: json.loads(path.read_bytes())["score"] for path in tmp_path.glob("*.json")}
-    assert scores["ADA_RIGHT_LAB3"] == 80
+    reports = {path.stem: json.loads(path.read_bytes()) for path in tmp_path.glob("*.json")}
+    scores = {name: report["score"] for name, report in reports.items()}
+    assert scores["ADA_RIGHT_LAB3"] == 90
     assert scores["TIM_TEMPLATE_LAB3"] == 10
     assert 65 <= scores["SUE_SOFTMAX_LAB3"] < 80
     assert scores["EVE_EXIT_LAB3"] == 70
-    assert scores["lab3 final (2)"] == 79
+    assert scores["lab3 final (2)"] == 89
+    assert scores["GUS_GIVEN_LAB3"] == 80
+    assert reports["ADA_RIGHT_LAB3"]["provisional"]
+    assert (tmp_path / "ADA_RIGHT_LAB3.files" / "plots" / "reference.png").is_file()
 
 
 def test_a_demo_that_could_not_be_graded_says_so_with_its_exit_code(

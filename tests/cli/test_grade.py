@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from grader.dataset.store import demo_dataset
 from grader.errors import NoSandboxError
+from grader.overrides import Override, write_overrides
 from grader.sandbox import choice
 
 Run = Callable[..., Result]
@@ -58,15 +60,39 @@ def test_what_was_not_asked_for_is_not_run_and_the_score_says_so(
     assert "softmax" in document["score_note"]
 
 
-def test_plots_and_better_cifar_are_not_run_yet(run: Run, examples: dict[str, Path]) -> None:
+def test_a_machine_without_data_grades_the_rest_and_says_so(
+    run: Run, examples: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIFAR100_DIR", str(tmp_path))
     result = run("grade", examples["ADA_RIGHT_LAB3.zip"], *PROCESS)
     document = json.loads(result.stdout)
-    for name in ("plots", "better_cifar"):
-        assert items_of(document)[name]["outcome"] == "NOT_RUN"
-        assert items_of(document)[name]["points"] is None
-        assert name in document["score_note"]
+    assert result.exit_code == 0
+    assert items_of(document)["better_cifar"]["outcome"] == "NOT_RUN"
+    assert "better_cifar" in document["score_note"]
+    assert "grader data fetch" in result.stderr
     assert document["score"] == 80
-    assert document["max_score"] == 100
+
+
+def test_training_and_plots_are_graded_where_there_are_data_and_a_person_completes_them(
+    run: Run, examples: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIFAR100_DIR", str(demo_dataset().folder))
+    only = ("--only", "plots,better_cifar", "--out", tmp_path)
+    archive = examples["ADA_RIGHT_LAB3.zip"]
+    assert run("grade", archive, *PROCESS, *only).exit_code == 0
+    report = tmp_path / "ADA_RIGHT_LAB3.json"
+    document = json.loads(report.read_bytes())
+    assert (document["score"], document["provisional"]) == (10, True)
+    pictures = sorted(path.name for path in (tmp_path / "ADA_RIGHT_LAB3.files").rglob("*.png"))
+    assert pictures == ["reference.png", "student-1.png", "student-2.png"]
+
+    sha = document["submission"]["sha256"]
+    decision = Override(sha, "plots", 9.0, "Ada", "2026-11-24T10:00:00+01:00", "no labels")
+    write_overrides(tmp_path / "overrides.json", [decision])
+    assert run("grade", archive, *PROCESS, *only, "--overrides", tmp_path / "overrides.json")
+    document = json.loads(report.read_bytes())
+    assert (document["score"], document["provisional"]) == (19, False)
+    assert items_of(document)["plots"]["decision"]["who"] == "Ada"
 
 
 def test_the_student_audience_sees_no_diagnostics_and_no_output(
