@@ -59,7 +59,9 @@ Examples:
 @jobs_option
 @click.option(
     "--sandbox",
-    type=click.Choice([kind for kind in SandboxKind if kind is not SandboxKind.AUTO]),
+    type=click.Choice(
+        [kind for kind in SandboxKind if kind is not SandboxKind.AUTO], case_sensitive=False
+    ),
     help="Run the implementations there; in-process if not given.",
 )
 @click.option("--out", type=Path, help="Write everything that was found to this file, as JSON.")
