@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -45,6 +46,16 @@ def _nobody(_progress: Progress) -> None:
     """Watch nothing."""
 
 
+class ItemStore(Protocol):
+    """Where results are kept from one run to the next."""
+
+    def load(self, submission: Submission, item: str) -> Judged | None:
+        """Return what was found before, if nothing that it depends on has changed."""
+
+    def save(self, submission: Submission, judged: Judged) -> None:
+        """Keep what was found."""
+
+
 class Plan(msgspec.Struct, frozen=True):
     """What to grade, where and with which seed.
 
@@ -72,8 +83,27 @@ class Plan(msgspec.Struct, frozen=True):
     watch: Callable[[Progress], None] = _nobody
 
 
-def grade(archive: Path, plan: Plan) -> Graded:
+def grade(
+    archive: Path,
+    plan: Plan,
+    store: ItemStore | None = None,
+    name: str | None = None,
+    lms: dict[str, str] | None = None,
+) -> Graded:
     """Grade one archive.
+
+    Parameters
+    ----------
+    archive : Path
+        The zip.
+    plan : Plan
+        What to grade, where and with which seed.
+    store : ItemStore or None
+        Keeps each item's result the moment it is known, and saves judging it again.
+    name : str or None
+        The file name that the student gave it, where an LMS gave it another one.
+    lms : dict of str to str or None
+        The LMS's own numbers, for the report.
 
     Raises
     ------
@@ -81,20 +111,20 @@ def grade(archive: Path, plan: Plan) -> Graded:
         If the archive cannot be read at all, so that there is nothing to report on.
     """
     started = time.monotonic()
-    taken_in = read_archive(archive, plan.project.lab)
+    taken_in = read_archive(archive, plan.project.lab, name)
     timings = {"intake": time.monotonic() - started}
     artefacts: dict[str, bytes] = {}
     if isinstance(taken_in, Rejection):
         items = _rejected_items(taken_in, plan)
         flags: tuple[Flag, ...] = (Flag("archive-refused", taken_in.reason),)
     else:
-        items, artefacts = _graded_items(taken_in, plan, timings)
+        items, artefacts = _graded_items(taken_in, plan, store, timings)
         flags = flag_libraries(taken_in)
     sum_of_points = total(items)
     timings["total"] = time.monotonic() - started
     project = plan.project
     report = Report(
-        submission=_stamp(taken_in),
+        submission=_stamp(taken_in, lms),
         score=sum_of_points.score,
         max_score=sum(line.points for line in project.lab.rubric),
         provisional=sum_of_points.provisional,
@@ -115,9 +145,9 @@ def grade(archive: Path, plan: Plan) -> Graded:
     return Graded(report, artefacts)
 
 
-def _stamp(taken_in: Submission | Rejection) -> SubmissionStamp:
+def _stamp(taken_in: Submission | Rejection, lms: dict[str, str] | None) -> SubmissionStamp:
     who = taken_in.identity
-    return SubmissionStamp(taken_in.archive, taken_in.sha256, who.first_name, who.last_name)
+    return SubmissionStamp(taken_in.archive, taken_in.sha256, who.first_name, who.last_name, lms)
 
 
 class _Check(msgspec.Struct, frozen=True):
@@ -139,20 +169,27 @@ def _checks(project: Project) -> tuple[_Check, ...]:
 
 
 def _graded_items(
-    submission: Submission, plan: Plan, timings: dict[str, float]
+    submission: Submission, plan: Plan, store: ItemStore | None, timings: dict[str, float]
 ) -> tuple[tuple[ItemResult, ...], dict[str, bytes]]:
     results: dict[str, ItemResult] = {}
     artefacts: dict[str, bytes] = {}
     lab = plan.project.lab
     for check in _checks(plan.project):
-        asked = tuple(item for item in check.items if item in plan.items)
-        if not asked:
-            continue
+        asked = [item for item in check.items if item in plan.items]
+        known = [store.load(submission, item) for item in asked] if store is not None else []
+        found = [judged for judged in known if judged is not None]
+        missing = tuple(set(asked) - {judged.result.id for judged in found})
         started = time.monotonic()
-        for judged in check.run(submission, plan, asked):
+        if missing:
+            plan.watch(Progress(check.name, "running"))
+            for judged in check.run(submission, plan, tuple(i for i in asked if i in missing)):
+                found.append(judged)
+                if store is not None:
+                    store.save(submission, judged)
+            timings[check.name] = time.monotonic() - started
+        for judged in found:
             results[judged.result.id] = judged.result
             artefacts.update(judged.artefacts)
-        timings[check.name] = time.monotonic() - started
     items = (results.get(line.id) or _not_run(line.id, plan) for line in lab.rubric)
     return tuple(score_item(item, lab.scoring) for item in items), artefacts
 

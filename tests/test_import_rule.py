@@ -26,7 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("grader.scoring", "grader.packing", "grader.report"),
     ("grader.overrides",),
     ("grader.pipeline", "grader.suite"),
-    ("grader.demo",),
+    ("grader.demo", "grader.batch"),
     ("grader.cli",),
 )
 

@@ -70,7 +70,7 @@ def grade(
     """
     project = find_project()
     targets = _targets(archives, out)
-    plan = _plan(project, sandbox, only, seed)
+    plan = make_plan(project, sandbox, only, seed)
     decisions = read_overrides(overrides) if overrides is not None else ()
     graded_all = True
     for archive in archives:
@@ -108,7 +108,10 @@ def _targets(archives: tuple[Path, ...], out: Path | None) -> dict[Path, Path | 
     return targets
 
 
-def _plan(project: Project, kind: SandboxKind, only: str | None, seed: int | None) -> pipeline.Plan:
+def make_plan(
+    project: Project, kind: SandboxKind, only: str | None, seed: int | None
+) -> pipeline.Plan:
+    """Return what the options ask for; says on stderr what is missing on this machine."""
     items = _items(project, only)
     tested = [item for item in items if item in project.lab.test_items]
     if tested and not project.hidden_tests.is_dir():

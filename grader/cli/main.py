@@ -10,6 +10,8 @@ import click
 
 from grader import __version__
 from grader.cli.baseline import baseline
+from grader.cli.batch import batch
+from grader.cli.cache import cache
 from grader.cli.check import check
 from grader.cli.data import data
 from grader.cli.demo import demo
@@ -47,5 +49,5 @@ def main(*, debug: bool) -> None:
     """Grade and check submissions of the lab "A Neural Network from Scratch"."""
 
 
-for command in (grade, check, pack, data, baseline, image, doctor, demo, suite):
+for command in (grade, batch, cache, check, pack, data, baseline, image, doctor, demo, suite):
     main.add_command(command)

@@ -19,7 +19,7 @@ from grader.model import Submission
 _MIB = 1 << 20
 
 
-def read_archive(path: Path, lab: Lab) -> Submission | Rejection:
+def read_archive(path: Path, lab: Lab, name: str | None = None) -> Submission | Rejection:
     """Read one zip from disk; nothing is written.
 
     Parameters
@@ -28,6 +28,8 @@ def read_archive(path: Path, lab: Lab) -> Submission | Rejection:
         The archive, as named on the command line.
     lab : Lab
         For the limits, the lab's name and the required files.
+    name : str or None
+        The file name that the student gave it, where it has another one here.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def read_archive(path: Path, lab: Lab) -> Submission | Rejection:
         raise GraderError(
             f"{path} could not be read ({error.strerror}).", "Check the path and its permissions."
         ) from error
-    return _take_in(path.name, data, digest.hexdigest(), lab)
+    return _take_in(name or path.name, data, digest.hexdigest(), lab)
 
 
 def read_archive_bytes(file_name: str, data: bytes, lab: Lab) -> Submission | Rejection:

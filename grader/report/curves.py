@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Sequence
-
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from typing import TYPE_CHECKING
 
 from grader.baseline.measure import Baseline, Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def curves_png(runs: Sequence[Run], title: str) -> bytes:
@@ -35,7 +35,7 @@ def curves_png(runs: Sequence[Run], title: str) -> bytes:
     epoch in which it stopped being finite; the axis is logarithmic then, as the losses before may
     be a hundred times the others'.
     """
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = _figure(10, 4)
     figure.suptitle(title)
     losses, accuracies = figure.subplots(1, 2)
     _draw_losses(losses, runs)
@@ -54,7 +54,7 @@ def accuracies_png(runs: Sequence[Run], title: str) -> bytes:
 
 
 def _single(draw: Callable[[Axes, Sequence[Run]], None], runs: Sequence[Run], title: str) -> bytes:
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    figure = _figure(6, 4)
     axes = figure.subplots()
     axes.set_title(title)
     draw(axes, runs)
@@ -73,7 +73,7 @@ def _draw_losses(axes: Axes, runs: Sequence[Run]) -> None:
             axes.plot(finite + 1, 1, "X", color=line.get_color(), transform=edge, clip_on=False)
             axes.set_yscale("log")
     axes.set(xlabel="epoch", ylabel="average training loss")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.locator_params(axis="x", integer=True)
     axes.legend()
 
 
@@ -85,14 +85,14 @@ def _draw_accuracies(axes: Axes, runs: Sequence[Run]) -> None:
 
 def baseline_png(baseline: Baseline, title: str) -> bytes:
     """Draw the loss by epoch of each of the baseline's runs; returns a PNG file."""
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    figure = _figure(6, 4)
     axes = figure.subplots()
     axes.set(title=title, xlabel="epoch", ylabel="average training loss")
     for run in baseline.runs:
         epochs = range(1, len(run.losses) + 1)
         label = f"first weights {run.job.seed}: {100 * run.accuracy:.1f} % of the test images"
         axes.plot(epochs, run.losses, marker=".", label=label)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.locator_params(axis="x", integer=True)
     axes.legend()
     return _png(figure)
 
@@ -105,8 +105,15 @@ def _finite(run: Run) -> int:
     return len(run.losses)
 
 
+def _figure(width: int, height: int) -> Figure:
+    """Begin a figure, in inches."""
+    # Only here: every command would wait for it, and few draw.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

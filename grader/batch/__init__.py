@@ -1,0 +1,1 @@
+"""Grades a whole class: many submissions, nothing lost, nothing graded twice."""

@@ -1,0 +1,185 @@
+"""The folder of a batch: a report for each submission, people's decisions, and their sums."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from grader.atomic_file import write_atomically
+from grader.batch.source import Handed
+from grader.errors import GraderError
+from grader.lab import Lab
+from grader.model import Audience, Graded, Outcome, Report
+from grader.overrides import Override, apply_overrides, read_overrides
+from grader.report.json_report import to_json
+
+SUMMARY_SCHEMA = "grader-batch/1"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One submission of a batch.
+
+    Attributes
+    ----------
+    key : str
+        Its folder below `submissions/`.
+    archive : str
+        The file name that the student gave it.
+    report : Report or None
+        None where the archive could not be graded at all.
+    problem : str
+        Why there is no report, or no score for a reason of the grader's.
+    superseded : tuple of str
+        Earlier archives of the same student.
+    """
+
+    key: str
+    archive: str
+    report: Report | None
+    problem: str = ""
+    superseded: tuple[str, ...] = ()
+
+    @property
+    def needs_regrade(self) -> bool:
+        """Whether something of ours kept it from being graded."""
+        return self.report is None or any(
+            item.outcome is Outcome.GRADER_ERROR for item in self.report.items
+        )
+
+
+class BatchFolder:
+    """Reads and writes what a batch leaves.
+
+    Parameters
+    ----------
+    folder : Path
+        `DIR` of `grader batch --out DIR`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def report_path(self, key: str) -> Path:
+        """Return where a submission's report is."""
+        return self.folder / "submissions" / key / "report.json"
+
+    def overrides(self) -> tuple[Override, ...]:
+        """Return people's decisions; none if there is no file of them."""
+        path = self.folder / "overrides.json"
+        return read_overrides(path) if path.exists() else ()
+
+    def write(self, key: str, graded: Graded, overrides: Sequence[Override]) -> Report:
+        """Write a submission's pictures, then its report, with decisions applied."""
+        report = apply_overrides(graded.report, overrides)
+        path = self.report_path(key)
+        for name, picture in graded.artefacts.items():
+            write_atomically(path.parent / "artefacts" / name, picture)
+        write_atomically(path, to_json(report, Audience.STAFF))
+        return report
+
+    def read(self, key: str) -> Report:
+        """Read a submission's report.
+
+        Raises
+        ------
+        GraderError
+            If it cannot be read.
+        """
+        path = self.report_path(key)
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Report)
+        except (OSError, msgspec.DecodeError) as error:
+            raise GraderError(
+                f"{path} cannot be read ({error}).", "Run the batch again."
+            ) from error
+
+    def finish(self, entries: Sequence[Entry], passed_over: Sequence[str], lab: Lab) -> None:
+        """Write `gradebook.csv` and `summary.json`."""
+        write_atomically(self.folder / "gradebook.csv", gradebook(entries, lab))
+        write_atomically(self.folder / "summary.json", summary(entries, passed_over))
+
+
+def entry_of(handed: Handed, report: Report | None, problem: str = "") -> Entry:
+    """Return a submission's entry."""
+    return Entry(handed.key, handed.name, report, problem, handed.superseded)
+
+
+def gradebook(entries: Sequence[Entry], lab: Lab) -> bytes:
+    """Return a CSV with a row a submission: who, the score, each item, and what is still to do.
+
+    What is not known is an empty cell, never a zero.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    items = [line.id for line in lab.rubric]
+    writer.writerow(["key", "archive", "last_name", "first_name", "late", "score", *items, "to_do"])
+    for entry in entries:
+        report = entry.report
+        if report is None:
+            cells = ["", "", "", "", *("" for _ in items)]
+        else:
+            points = {item.id: item.points for item in report.items}
+            stamp = report.submission
+            cells = [
+                stamp.last_name or "",
+                stamp.first_name or "",
+                (stamp.lms or {}).get("late", ""),
+                _cell(None if report.provisional else report.score),
+                *(_cell(points.get(item)) for item in items),
+            ]
+        writer.writerow([_text(cell) for cell in (entry.key, entry.archive, *cells, _to_do(entry))])
+    return text.getvalue().encode()
+
+
+def summary(entries: Sequence[Entry], passed_over: Sequence[str]) -> bytes:
+    """Return what a batch came to, as JSON (`grader-batch/1`)."""
+    outcomes: dict[str, Counter[str]] = {}
+    for entry in entries:
+        for item in entry.report.items if entry.report is not None else ():
+            outcomes.setdefault(item.id, Counter())[item.outcome.value] += 1
+    document = {
+        "schema": SUMMARY_SCHEMA,
+        "submissions": len(entries),
+        "graded": sum(_final(entry) for entry in entries),
+        "provisional": [e.key for e in entries if e.report is not None and e.report.provisional],
+        "needs_regrade": [
+            {"key": e.key, "archive": e.archive, "why": e.problem}
+            for e in entries
+            if e.needs_regrade
+        ],
+        "superseded": {e.key: list(e.superseded) for e in entries if e.superseded},
+        "passed_over": list(passed_over),
+        "outcomes": {item: dict(sorted(counts.items())) for item, counts in outcomes.items()},
+        "flags": {
+            e.key: [flag.message for flag in e.report.flags]
+            for e in entries
+            if e.report is not None and e.report.flags
+        },
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def _final(entry: Entry) -> bool:
+    report = entry.report
+    return report is not None and report.score is not None and not report.provisional
+
+
+def _to_do(entry: Entry) -> str:
+    if entry.report is None or entry.needs_regrade:
+        return "needs regrade"
+    waiting = [item.id for item in entry.report.items if item.outcome is Outcome.NEEDS_REVIEW]
+    return f"decide on {', '.join(waiting)}" if waiting else ""
+
+
+def _cell(points: float | None) -> str:
+    return "" if points is None else f"{points:.10g}"
+
+
+def _text(cell: str) -> str:
+    """Keep a spreadsheet from taking a name of the student's making for a formula."""
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

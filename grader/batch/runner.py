@@ -1,0 +1,186 @@
+"""Grades the submissions of a batch in several processes; one bad submission stops no other."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from multiprocessing.queues import SimpleQueue
+from pathlib import Path
+
+import msgspec
+
+from grader.batch.cache import ResultCache
+from grader.batch.content_key import content_key
+from grader.batch.folder import BatchFolder, Entry, entry_of
+from grader.batch.source import Handed
+from grader.errors import GraderError
+from grader.model import Judged, Progress, Report, Submission
+from grader.overrides import Override
+from grader.pipeline import Plan, grade
+from grader.sandbox.lifetime import end_with
+
+ATTEMPTS = 2
+"""How often a submission is graded that the grader itself failed on."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What is going on in one submission; `progress` is None at its end."""
+
+    key: str
+    progress: Progress | None
+
+
+Tell = Callable[[Told], None]
+
+
+class CachedItems:
+    """The pipeline's store over a cache by content."""
+
+    def __init__(self, cache: ResultCache, plan: Plan) -> None:
+        self._cache = cache
+        self._plan = plan
+
+    def load(self, submission: Submission, item: str) -> Judged | None:
+        """Return what was found before about the same content."""
+        return self._cache.load(content_key(submission, self._plan, item))
+
+    def save(self, submission: Submission, judged: Judged) -> None:
+        """Keep what was found."""
+        self._cache.save(content_key(submission, self._plan, judged.result.id), judged)
+
+
+def run_batch(
+    handed: Sequence[Handed],
+    plan: Plan,
+    folder: BatchFolder,
+    cache: ResultCache,
+    jobs: int,
+    tell: Tell,
+) -> Iterator[Entry]:
+    """Grade submissions and yield each one's entry as it is done.
+
+    Parameters
+    ----------
+    handed : sequence of Handed
+        What to grade.
+    plan : Plan
+        How; its `watch` is not used.
+    folder : BatchFolder
+        Gets the reports, each the moment it is known.
+    cache : ResultCache
+        Saves what was judged before.
+    jobs : int
+        How many submissions are graded at once.
+    tell : callable
+        Told what is going on, in this process.
+    """
+    overrides = folder.overrides()
+    waiting = list(handed)
+    for attempt in range(1, ATTEMPTS + 1):
+        again: list[Handed] = []
+        for one, entry in _round(waiting, plan, folder, cache, jobs, tell, overrides):
+            if entry.needs_regrade and attempt < ATTEMPTS:
+                again.append(one)
+            else:
+                yield entry
+        waiting = again
+
+
+def _round(
+    handed: Sequence[Handed],
+    plan: Plan,
+    folder: BatchFolder,
+    cache: ResultCache,
+    jobs: int,
+    tell: Tell,
+    overrides: tuple[Override, ...],
+) -> Iterator[tuple[Handed, Entry]]:
+    if not handed:
+        return
+    context = multiprocessing.get_context("fork")
+    words: SimpleQueue[Told] = context.SimpleQueue()
+    pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(os.getpid(), words))
+    futures: dict[Future[tuple[Report | None, str]], Handed] = {
+        pool.submit(_grade_one, one, plan, folder.folder, cache, overrides): one for one in handed
+    }
+    try:
+        for future in as_completed_telling(futures, words, tell):
+            one = futures[future]
+            tell(Told(one.key, None))
+            yield one, _entry(one, future)
+    finally:
+        # Whoever stops the batch does not wait for what is running: it is not lost but for that.
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+
+
+def as_completed_telling(
+    futures: dict[Future[tuple[Report | None, str]], Handed],
+    words: SimpleQueue[Told],
+    tell: Tell,
+) -> Iterator[Future[tuple[Report | None, str]]]:
+    """Yield futures as they are done, and tell meanwhile what the processes say."""
+    left = set(futures)
+    while left:
+        with suppress(TimeoutError):
+            for future in as_completed(left, timeout=PAUSE):
+                left.discard(future)
+                yield future
+                break
+        while not words.empty():
+            tell(words.get())
+
+
+PAUSE = 0.2
+"""Seconds between two looks at what the processes say."""
+
+
+def _entry(one: Handed, future: Future[tuple[Report | None, str]]) -> Entry:
+    try:
+        report, problem = future.result()
+    except BrokenProcessPool:
+        return entry_of(one, None, "The process that graded it was killed. Grade it again.")
+    return entry_of(one, report, problem)
+
+
+_words: SimpleQueue[Told] | None = None
+
+
+def _begin(parent: int, words: SimpleQueue[Told]) -> None:
+    """Make a pool's process ready: it ends with the batch, and leaves Ctrl-C to it."""
+    global _words
+    end_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _words = words
+
+
+def _grade_one(
+    one: Handed,
+    plan: Plan,
+    folder: Path,
+    cache: ResultCache,
+    overrides: tuple[Override, ...],
+) -> tuple[Report | None, str]:
+    """Grade one submission and write its report; what goes wrong is said, never raised."""
+
+    def watch(progress: Progress) -> None:
+        if _words is not None:
+            _words.put(Told(one.key, progress))
+
+    own = msgspec.structs.replace(plan, watch=watch)
+    try:
+        graded = grade(one.path, own, CachedItems(cache, own), one.name, one.lms)
+        report = BatchFolder(folder).write(one.key, graded, overrides)
+    except GraderError as error:
+        return None, str(error)
+    except Exception as error:
+        # A mistake of ours that nobody foresaw must not take the others along.
+        return None, f"The grader failed ({type(error).__name__}: {error}). Report this."
+    broken = [item for item in report.items if item.outcome.value == "GRADER_ERROR"]
+    return report, " ".join(line for item in broken for line in item.feedback)

@@ -1,0 +1,180 @@
+"""`grader batch`: nothing is lost, whatever ends it, nothing graded twice, no zero made up."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grader.batch.folder import BatchFolder, Entry, gradebook
+from grader.demo import EXAMPLES, example_files, zip_files
+from grader.lab import Project
+from grader.overrides import Override, write_overrides
+
+ONLY = "structure,relu,cross_entropy"
+
+
+@pytest.fixture
+def archives(project: Project, tmp_path: Path) -> Path:
+    """Six archives: right ones, a template, and one that is no zip at all."""
+    folder = tmp_path / "handed in"
+    folder.mkdir()
+    for n, example in enumerate([*EXAMPLES[:4], EXAMPLES[5]]):
+        name = f"STUDENT_NUMBER{'ABCDE'[n]}_LAB3"
+        files = example_files(project, example)
+        (folder / f"{name}.zip").write_bytes(zip_files(files, name))
+    (folder / "NO_ZIP_LAB3.zip").write_bytes(b"this is no zip")
+    return folder
+
+
+def command(source: Path, out: Path, *more: str) -> list[str]:
+    words = ["batch", str(source), "--out", str(out), "--sandbox", "process", "--only", ONLY]
+    start = "from grader.cli.main import main; main()"
+    return [sys.executable, "-c", start, *words, "--jobs", "2", *more]
+
+
+def environment(cache: Path) -> dict[str, str]:
+    return {**os.environ, "XDG_CACHE_HOME": str(cache)}
+
+
+def run(source: Path, out: Path, cache: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(source, out, *more),
+        env=environment(cache),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def results(out: Path) -> dict[str, Any]:
+    """Return all reports without what tells only when and how fast they were made."""
+    found = {}
+    for path in sorted((out / "submissions").glob("*/report.json")):
+        report = json.loads(path.read_bytes())
+        for name in ("timings", "graded_at"):
+            del report[name]
+        for item in report["items"]:
+            for case in item["cases"]:
+                del case["seconds"]
+        found[path.parent.name] = report
+    return found
+
+
+def test_a_batch_leaves_a_report_each_a_gradebook_and_a_summary(
+    archives: Path, tmp_path: Path
+) -> None:
+    done = run(archives, tmp_path / "out", tmp_path / "cache")
+    assert done.returncode == 0, done.stderr
+    assert len(results(tmp_path / "out")) == 6
+    with (tmp_path / "out" / "gradebook.csv").open() as file:
+        rows = {row["key"]: row for row in csv.DictReader(file)}
+    assert rows["STUDENT_NUMBERA"]["score"] == "35"
+    assert rows["STUDENT_NUMBERB"]["score"] == "10"
+    # A person decides on what could not be opened; until then nobody has a zero.
+    assert rows["NO_ZIP"]["score"] == ""
+    assert rows["NO_ZIP"]["to_do"] == "decide on structure"
+    summary = json.loads((tmp_path / "out" / "summary.json").read_bytes())
+    assert (summary["submissions"], summary["graded"]) == (6, 5)
+    assert summary["provisional"] == ["NO_ZIP"]
+
+
+def test_a_second_run_judges_nothing_again(archives: Path, tmp_path: Path) -> None:
+    run(archives, tmp_path / "out", tmp_path / "cache")
+    before = results(tmp_path / "out")
+    assert run(archives, tmp_path / "out", tmp_path / "cache").returncode == 0
+    assert results(tmp_path / "out") == before
+    report = json.loads((tmp_path / "out/submissions/STUDENT_NUMBERA/report.json").read_bytes())
+    assert "layer_tests" not in report["timings"]
+
+
+def test_a_batch_killed_at_any_moment_goes_on_and_comes_to_the_same(
+    archives: Path, tmp_path: Path
+) -> None:
+    undisturbed = tmp_path / "undisturbed"
+    assert run(archives, undisturbed, tmp_path / "other cache").returncode == 0
+    out, cache = tmp_path / "out", tmp_path / "cache"
+    for seconds in (0.7, 1.2, 1.6, 2.0, 2.5):
+        process = subprocess.Popen(
+            command(archives, out),
+            env=environment(cache),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert run(archives, out, cache).returncode == 0
+    assert results(out) == results(undisturbed)
+    deadline = time.monotonic() + 5
+    while left := _processes_with(str(archives)):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
+def _processes_with(word: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if word in line and str(os.getpid()) != path.parent.name:
+            found.append(line)
+    return found
+
+
+def test_an_interrupted_batch_says_how_to_go_on(archives: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        command(archives, tmp_path / "out"),
+        env=environment(tmp_path / "cache"),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith("1/6"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "run the same command again to go on" in said
+    assert "Traceback" not in said
+
+
+def test_people_s_decisions_are_applied_on_every_run(archives: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(archives, out, tmp_path / "cache")
+    sha = results(out)["NO_ZIP"]["submission"]["sha256"]
+    decision = Override(sha, "structure", 0.0, "Ada", "2026-11-24T10:00:00+01:00", "sent a photo")
+    write_overrides(out / "overrides.json", [decision])
+    for _ in range(2):
+        assert run(archives, out, tmp_path / "cache").returncode == 0
+        report = results(out)["NO_ZIP"]
+        assert (report["score"], report["provisional"]) == (0.0, False)
+        assert report["items"][0]["decision"]["why"] == "sent a photo"
+
+
+def test_resume_without_a_batch_is_refused(archives: Path, tmp_path: Path) -> None:
+    done = run(archives, tmp_path / "out", tmp_path / "cache", "--resume")
+    assert done.returncode == 2
+    assert "holds no batch to go on with" in done.stderr
+
+
+def test_a_name_that_a_spreadsheet_would_compute_is_kept_as_text(project: Project) -> None:
+    entry = Entry("=key", '=HYPERLINK("http://x")', None, "gone")
+    table = gradebook([entry], project.lab).decode()
+    assert "'=key,\"'=HYPERLINK" in table
+    assert "needs regrade" in table
+
+
+def test_a_report_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match=r"report\.json cannot be read"):
+        BatchFolder(tmp_path).read("nobody")
