@@ -20,7 +20,13 @@ def stats() -> None:
 
 
 @cache.command(epilog="Example: grader cache prune --days 90")
-@click.option("--days", type=click.FloatRange(min=0), default=180.0, show_default=True)
+@click.option(
+    "--days",
+    type=click.FloatRange(min=0),
+    default=180.0,
+    show_default=True,
+    help="Age beyond which a result goes.",
+)
 def prune(*, days: float) -> None:
     """Remove results that are older than so many days."""
     click.echo(f"removed {default_cache().prune(days)} results")
