@@ -20,6 +20,7 @@ from grader.bridge.frames import BadFrame, DeadlinePassed, Stream, StreamClosed
 from grader.errors import GraderError
 from grader.lab import Lab
 from grader.sandbox.launch import SOCKET_NAME, Launched, Sandbox
+from grader.sandbox.leftovers import temporary_prefix
 
 # A worker killed by student code is replaced; one that keeps dying is the student's loss.
 MOST_LAUNCHES = 12
@@ -117,7 +118,7 @@ class Cell:
 
     def _listen(self) -> None:
         # Private by its parent; what the sandbox sees of it is the inner folder.
-        self._place = Path(tempfile.mkdtemp(prefix="nn-lab-cell-"))
+        self._place = Path(tempfile.mkdtemp(prefix=temporary_prefix("cell")))
         if self._sandbox.uid is not None:
             os.chown(self._place, self._sandbox.uid, -1)
         bridge = self._place / "bridge"

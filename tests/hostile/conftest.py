@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -15,6 +14,7 @@ import docker
 import pytest
 
 from grader.lab import Limits
+from grader.sandbox import owner
 from grader.sandbox.docker import CONTAINER_LABEL
 from grader.sandbox.launch import Launched, Sandbox
 
@@ -23,7 +23,7 @@ from grader.sandbox.launch import Launched, Sandbox
 class Launch:
     """One launch of a worker: by which process of the grader's, and with which token."""
 
-    grader_pid: int
+    grader: str
     token: str
 
 
@@ -37,18 +37,22 @@ class WatchedSandbox:
         self.kind = watched.kind
         self.isolated = watched.isolated
         self.uid = watched.uid
+        self.mechanisms = watched.mechanisms
 
     def runtime_digest(self) -> str | None:
         return self._watched.runtime_digest()
 
+    def remove_leftovers(self) -> list[str]:
+        return self._watched.remove_leftovers()
+
     def launch(self, bridge: Path, token: str, limits: Limits) -> Launched:
         with self._log.open("a") as log:
-            log.write(f"{os.getpid()} {token}\n")
+            log.write(f"{owner.own_name()} {token}\n")
         return self._watched.launch(bridge, token, limits)
 
     def launches(self) -> list[Launch]:
         words = [line.split() for line in self._log.read_text().splitlines()]
-        return [Launch(int(pid), token) for pid, token in words]
+        return [Launch(*line) for line in words]
 
 
 @pytest.fixture(scope="session")
@@ -124,9 +128,9 @@ def _containers(launches: list[Launch], sandbox: Sandbox) -> list[str]:
     try:
         return [
             str(container.name)
-            for pid in {launch.grader_pid for launch in launches}
+            for name in {launch.grader for launch in launches}
             for container in client.containers.list(
-                all=True, filters={"label": f"{CONTAINER_LABEL}={pid}"}
+                all=True, filters={"label": f"{CONTAINER_LABEL}={name}"}
             )
         ]
     finally:

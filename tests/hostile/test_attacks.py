@@ -72,11 +72,9 @@ def require_no_gain(
     assert {*outcomes_of(neighbour)} == {Outcome.PASSED}, outcomes_of(neighbour)
     assert neighbour.points == neighbour.max_points
 
-    if attack.canary == "printed":
-        assert CANARY in attacked.output
-        assert [form for form in attack.forms if f"{CANARY} {form}" not in attacked.output] == []
-    else:
-        assert len(watched.launches()) > 1
+    assert CANARY in attacked.output
+    assert [form for form in attack.forms if f"{CANARY} {form}" not in attacked.output] == []
+    assert len(watched.launches()) == 1, "student code has ended its worker"
     assert GAIN not in attacked.output + neighbour.output
     processes = project.lab.limits.lost_processes + 1
     assert len(attacked.output) <= 10 * processes * project.lab.limits.output_kib * 1024

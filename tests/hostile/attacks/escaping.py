@@ -19,28 +19,70 @@ SoftMaxLayer.forward = forward
 """
 
 
+_WORKER_STRUCK = """
+import os, signal
+
+struck = 0
+
+def strike(pid, number):
+    global struck
+    try:
+        os.kill(pid, number)
+        struck += 1
+    except OSError:
+        pass
+"""
+
 ESCAPING = (
     Attack(
         name="worker-killed",
-        tries="The worker that would report on the process is killed.",
-        code=_in_forward("os.kill(os.getppid(), signal.SIGKILL)\nsignal.pause()"),
-        outcome=Outcome.CRASHED,
-        canary="relaunched",
-    ),
-    Attack(
-        name="everything-killed",
-        tries="Every process in sight is killed.",
-        code=_in_forward("os.kill(-1, signal.SIGKILL)\nos._exit(0)"),
-        outcome=Outcome.CRASHED,
-        canary="relaunched",
+        tries="The worker that would report on the process is killed, by every signal there is.",
+        code=_WORKER_STRUCK
+        + """
+for number in signal.valid_signals():
+    strike(os.getppid(), number)
+print("CANARY: struck the worker", struck, "times", flush=True)
+""",
     ),
     Attack(
         name="worker-stopped",
         tries="The worker is stopped, so that it neither reports nor ends.",
-        code=_in_forward("os.kill(os.getppid(), signal.SIGSTOP)\nos._exit(0)"),
-        outcome=Outcome.CRASHED,
-        limits={"start_seconds": 4.0, "lost_processes": 1},
-        canary="relaunched",
+        code=_WORKER_STRUCK
+        + """
+strike(os.getppid(), signal.SIGSTOP)
+strike(1, signal.SIGSTOP)
+print("CANARY: struck the worker", struck, "times", flush=True)
+""",
+    ),
+    Attack(
+        name="worker-starved",
+        tries="The worker is left without files, time and memory: its limits are lowered.",
+        code="""
+import os, resource
+
+for which in (resource.RLIMIT_NOFILE, resource.RLIMIT_CPU, resource.RLIMIT_AS):
+    try:
+        resource.prlimit(os.getppid(), which, (0, 0))
+        print("GAINED: a limit of the worker's", flush=True)
+    except OSError:
+        continue
+print("CANARY: lowered limits", flush=True)
+""",
+    ),
+    Attack(
+        name="everything-killed",
+        tries="Every process in sight is killed.",
+        code=_WORKER_STRUCK
+        + """
+for number in (signal.SIGTERM, signal.SIGKILL):
+    victim = os.fork()
+    if victim == 0:
+        while True:
+            signal.pause()
+    strike(-1, number)
+    os.waitpid(victim, 0)
+print("CANARY: killed all", struck, "times", flush=True)
+""",
     ),
     Attack(
         name="self-stopped",

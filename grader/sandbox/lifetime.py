@@ -1,0 +1,25 @@
+"""Ties a fork's life to the process that made it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def end_with(parent: int) -> None:
+    """Have the kernel kill this process when the one that forked it ends, however that ends.
+
+    Parameters
+    ----------
+    parent : int
+        The number of the process that forked this one.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # It may have ended before the kernel was told.
+    if os.getppid() != parent:
+        os._exit(1)
