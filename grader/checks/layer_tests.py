@@ -96,18 +96,25 @@ def run_layer_tests(
         One an item, unscored. An item whose cases did not all run for a reason of ours is a
         GRADER_ERROR; what the student's code did is in the cases' outcomes.
     """
-    with tempfile.TemporaryDirectory(prefix=temporary_prefix("tests")) as name:
-        place = Path(name)
-        run = multiprocessing.get_context("fork").Process(
-            target=_run_in_fork,
-            args=(os.getpid(), place, submission, project, sandbox, items, suites, seed, only),
+    try:
+        with tempfile.TemporaryDirectory(prefix=temporary_prefix("tests")) as name:
+            place = Path(name)
+            run = multiprocessing.get_context("fork").Process(
+                target=_run_in_fork,
+                args=(os.getpid(), place, submission, project, sandbox, items, suites, seed, only),
+            )
+            run.start()
+            run.join(_longest_run(project, len(items)))
+            if run.exitcode is None:
+                run.kill()
+                run.join()
+            record, error = _read_results(place, run.exitcode)
+    except OSError as problem:
+        record = _RunRecord()
+        error = _ErrorRecord(
+            f"The layer tests could not be started ({problem.strerror}).",
+            f"Make room in {tempfile.gettempdir()}, or free processes, and grade again.",
         )
-        run.start()
-        run.join(_longest_run(project, len(items)))
-        if run.exitcode is None:
-            run.kill()
-            run.join()
-        record, error = _read_results(place, run.exitcode)
     known = sibling_ids(project) if Suite.HIDDEN in suites else ()
     return tuple(_item_result(item, project, record, error, known) for item in items)
 

@@ -19,6 +19,7 @@ from grader.model import (
     Report,
     Suite,
 )
+from grader.sandbox import owner
 
 SCHEMA_FILE = Path(__file__).with_name("grader-report-1.schema.json")
 NOT_YOUR_FAULT = "This could not be graded, for a reason that is not yours. Staff will see to it."
@@ -88,7 +89,9 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        _remove_unfinished(path)
+        prefix = f".{path.name}.{owner.own_name()}."
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -103,3 +106,14 @@ def write_atomically(path: Path, content: bytes) -> None:
             f"{path} could not be written ({error.strerror}).",
             "Choose another folder with --out, or make room.",
         ) from error
+
+
+def _remove_unfinished(path: Path) -> None:
+    """Remove what a grader that was killed while it wrote this file has left of it."""
+    start = f".{path.name}."
+    for other in path.parent.iterdir():
+        # The owner's name has dots itself; the last part is random.
+        if other.name.startswith(start):
+            name = other.name.removeprefix(start).rpartition(".")[0]
+            if owner.is_dead(name):
+                other.unlink(missing_ok=True)

@@ -27,6 +27,7 @@ BRIDGE = "/bridge"
 RUNTIME = "/runtime"
 PROBE_SECONDS = 20
 START_SECONDS = 20
+ENDING_SECONDS = 1
 NO_BOUND = 1 << 62
 # Of the system, programs and shared libraries; not what the machine's owner keeps in /usr/local,
 # /usr/src or /usr/share.
@@ -215,6 +216,19 @@ class LaunchedBubblewrap:
         if self._process.stderr is not None:
             self._process.stderr.close()
         self._groups.remove()
+
+    def ended_from_outside(self) -> str | None:
+        """Return what ended bubblewrap, if it was not its worker or the lack of memory.
+
+        The worker is its namespace's first process, which nothing inside can kill, and
+        bubblewrap itself is out of reach.
+        """
+        try:
+            status = self._process.wait(ENDING_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
+        killed = status in (-signal.SIGKILL, 128 + signal.SIGKILL)
+        return "it was killed" if killed and not self._groups.ran_out_of_memory() else None
 
     def last_words(self) -> str:
         """Return the end of what bubblewrap or the worker wrote to stderr."""

@@ -145,6 +145,18 @@ class Groups:
         inside = "/sys/fs/cgroup" if self.folders[self.memory] == 2 else "/sys/fs/cgroup/memory"
         return ["--ro-bind", str(self.memory), inside]
 
+    def ran_out_of_memory(self) -> bool:
+        """Return whether the kernel has killed a process for memory; False if nobody counts."""
+        if self.memory is None:
+            return False
+        for name in ("memory.oom_control", "memory.events"):
+            with contextlib.suppress(OSError):
+                for line in (self.memory / name).read_text().splitlines():
+                    counter, _, number = line.partition(" ")
+                    if counter == "oom_kill":
+                        return int(number) > 0
+        return False
+
     def remove(self) -> None:
         """Kill whatever is left in the groups, and remove them; twice does no harm."""
         deadline = time.monotonic() + ENDING_SECONDS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -30,6 +31,7 @@ ROOT = "/work"
 CONTAINER_LABEL = "nn-lab.grader"
 DAEMON_SECONDS = 120
 SCRATCH_INODES = 4096
+KILLED = 128 + signal.SIGKILL
 
 MECHANISMS = {
     "memory_mib": "cgroup",
@@ -183,6 +185,22 @@ class LaunchedContainer:
             self._container.remove(force=True, v=True)
         except (docker.errors.APIError, requests.exceptions.RequestException):
             return
+
+    def ended_from_outside(self) -> str | None:
+        """Return what ended the container, if it was not its worker or the lack of memory.
+
+        The worker is the container's first process, which nothing inside can kill. A child that
+        is killed for memory leaves the worker alive and `OOMKilled` true, so both are read.
+        """
+        try:
+            self._container.reload()
+        except docker.errors.NotFound:
+            return "the container was removed"
+        except (docker.errors.APIError, requests.exceptions.RequestException):
+            return "the Docker engine does not answer"
+        state = self._container.attrs["State"]
+        killed = state["ExitCode"] == KILLED and not state["OOMKilled"]
+        return "the container was killed" if killed and not state["Running"] else None
 
     def last_words(self) -> str:
         """Return the container's state as Docker tells it."""

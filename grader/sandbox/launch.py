@@ -50,6 +50,9 @@ class Launched(Protocol):
     def stop(self) -> None:
         """Kill everything in it and remove it; stopping twice does no harm."""
 
+    def ended_from_outside(self) -> str | None:
+        """Return what ended it, if student code cannot have; None if it may, or if it lives."""
+
     def last_words(self) -> str:
         """Return what is known of why it ended, for a message to staff."""
 

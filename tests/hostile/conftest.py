@@ -15,6 +15,7 @@ import pytest
 
 from grader.lab import Limits
 from grader.sandbox import owner
+from grader.sandbox.cgroup import Places
 from grader.sandbox.docker import CONTAINER_LABEL
 from grader.sandbox.launch import Launched, Sandbox
 
@@ -97,6 +98,9 @@ def _watch(sandbox: Sandbox, temporary_folder: Path, tmp_path: Path) -> Iterator
     assert list(temporary_folder.iterdir()) == []
     assert _processes(launches) == []
     assert _containers(launches, sandbox) == []
+    assert _groups(launches) == []
+    assert str(temporary_folder) not in Path("/proc/net/unix").read_text()
+    assert str(temporary_folder) not in Path("/proc/self/mounts").read_text()
 
 
 def _processes(launches: list[Launch], patience: float = 2.0) -> list[str]:
@@ -119,6 +123,16 @@ def _command_lines() -> Iterator[bytes]:
             yield path.read_bytes()
         except OSError:
             continue
+
+
+def _groups(launches: list[Launch]) -> list[str]:
+    """Return the control groups of these launches that are still there."""
+    return [
+        str(folder)
+        for place in Places.find().of.values()
+        for launch in launches
+        for folder in place.folder.glob(f"*{launch.grader}*")
+    ]
 
 
 def _containers(launches: list[Launch], sandbox: Sandbox) -> list[str]:

@@ -79,6 +79,9 @@ class FakeWorker:
         for thread in self._threads:
             thread.join(10)
 
+    def ended_from_outside(self) -> None:
+        """Return None: it does as it was told."""
+
     def last_words(self) -> str:
         return "it fell asleep"
 
