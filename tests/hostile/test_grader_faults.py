@@ -237,6 +237,8 @@ def own_engine(docker_sandbox: DockerSandbox) -> Iterator[tuple[Path, Path]]:
         saved = subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE)
         subprocess.run(["docker", "-H", address, "load"], stdin=saved.stdout, check=True)
         assert saved.wait() == 0
+        assert saved.stdout is not None
+        saved.stdout.close()
         yield socket, folder / "pid"
     finally:
         engine.terminate()
@@ -262,7 +264,9 @@ def test_an_engine_that_is_stopped_in_the_middle_is_no_loss_of_the_students(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
     theirs = DockerSandbox(str(docker_sandbox.runtime_digest()), docker_sandbox._profile)
     require_full_marks(graded(project, theirs, tmp_path), project)
-    require_no_zero(graded(project, Interrupted(theirs, stop, 0.5), tmp_path, SLOW))
+    # The engine gives its containers 10 s to end, and kills them then.
+    slow = SLOW.replace("0.05", "1.0")
+    require_no_zero(graded(project, Interrupted(theirs, stop, 0.5), tmp_path, slow))
     assert list(temporary.iterdir()) == []
     monkeypatch.delenv("DOCKER_HOST")
     require_full_marks(graded(project, docker_sandbox, tmp_path), project)
@@ -310,16 +314,19 @@ def test_a_full_disk_is_no_loss_of_the_students(
     room: str, isolated_sandbox: Sandbox, project: Project, small_disk: Path, tmp_path: Path
 ) -> None:
     fillers: list[Path] = []
-    with contextlib.suppress(OSError):
-        if room == "few-bytes":
-            with (small_disk / "filler").open("wb", buffering=0) as filler:
+    if room == "few-bytes":
+        with (small_disk / "filler").open("wb", buffering=0) as filler:
+            with contextlib.suppress(OSError):
                 while filler.write(b"x" * 4096):
                     pass
-        while True:
-            fillers.append(small_disk / str(len(fillers)))
-            fillers[-1].touch()
-    for _ in range({"none": 0, "few-files": 4, "few-bytes": 20}[room]):
-        fillers.pop().unlink(missing_ok=True)
+            filler.truncate(filler.tell() - 4096)
+    else:
+        with contextlib.suppress(OSError):
+            while True:
+                fillers.append(small_disk / str(len(fillers)))
+                fillers[-1].touch()
+        for _ in range({"none": 0, "few-files": 4}[room]):
+            fillers.pop().unlink(missing_ok=True)
     require_no_zero(graded(project, isolated_sandbox, tmp_path))
     for path in small_disk.iterdir():
         path.unlink()
