@@ -42,6 +42,22 @@ PATHS = (
     b"\xe2\x80\xae",
     b"con",
 )
+NAMES = (b"relu.py", b"layers/", b"HANDOUT.md", b"full.py", b"softmax", NAME.encode(), b"/large")
+EVIL_NAMES = (
+    *(
+        b"../../../../../../x",
+        b"/etc/passwd/x/x/x/x",
+        b"C:/windows/x/x/x/xx",
+        b"..\\..\\x\\x\\x\\x",
+    ),
+    *(
+        b"\x1b[2J\x1b[0m\x07\x08\x0d\n",
+        b"\xe2\x80\xae\xe2\x81\xa6xxxxxx",
+        b"\0\0\0\0/\0\0\0",
+        b"\xff" * 16,
+    ),
+    *(b"RELU.PY", b"relu.py/", b"//////////////////", b"./././././././././."),
+)
 WRITES = frozenset({"os.mkdir", "os.rename", "os.remove", "os.symlink", "os.link", "os.chmod"})
 STARTS = frozenset({"subprocess.Popen", "os.system", "os.fork", "os.exec", "os.posix_spawn"})
 
@@ -76,8 +92,8 @@ def seeds() -> list[bytes]:
         archive.comment = b"a comment"
         archive.writestr(f"{NAME}/layers/", b"")
         archive.writestr(f"{NAME}/layers/relu.py", b"x = 1\n")
-        archive.writestr(f"{NAME}/läyers.txt", b"y" * 1000, zipfile.ZIP_BZIP2)
-        archive.writestr(f"{NAME}/inner.zip", made[1], zipfile.ZIP_LZMA)
+        archive.writestr(f"{NAME}/läyers.txt", b"y" * 1000, zipfile.ZIP_DEFLATED)
+        archive.writestr(f"{NAME}/inner.zip", made[1], zipfile.ZIP_DEFLATED)
         with archive.open(f"{NAME}/large", "w", force_zip64=True) as large:
             large.write(b"\0" * 100_000)
     return [*made, buffer.getvalue(), zip_files({"inner.zip": made[1]}, None)]
@@ -86,9 +102,10 @@ def seeds() -> list[bytes]:
 def mutate(data: bytes, other: bytes, chance: random.Random) -> bytes:
     """Return the archive with a few changes, most of them in its records."""
     changed = bytearray(data)
-    for _ in range(chance.randint(1, 3)):
+    for _ in range(chance.choice((1, 1, 1, 2, 3))):
         at = _place(changed, chance)
-        match chance.randrange(7):
+        # Most keep the length: where all offsets are wrong, nothing else is looked at.
+        match chance.choice((0, 0, 2, 2, 3, 6, 6, 1, 4, 5, 7, 7, 7, 7)):
             case 0:
                 changed[at : at + 1] = bytes([chance.randrange(256)])
             case 1:
@@ -106,6 +123,11 @@ def mutate(data: bytes, other: bytes, chance: random.Random) -> bytes:
                 del changed[at:]
             case 6:
                 changed[at : at + 2] = struct.pack("<H", chance.choice((0, 1, 8, 9, 12, 14, 99)))
+            case 7:
+                # In both of a file's headers alike, which are compared.
+                old = chance.choice(NAMES)
+                new = chance.choice(EVIL_NAMES)[: len(old)].ljust(len(old), b"x")
+                changed = changed.replace(old, new)
     return bytes(changed)
 
 

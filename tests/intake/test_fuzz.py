@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+from pathlib import Path
+
+import pytest
 
 from tests.benchmarks import fuzz_intake
 
@@ -11,3 +16,19 @@ def test_mutated_archives_are_accepted_or_refused_in_a_sentence() -> None:
     accepted, refused, _ = fuzz_intake.fuzz(1500, seed=random.Random().getrandbits(32))
     assert accepted > 0
     assert refused > 500
+
+
+def test_the_watch_sees_what_is_written_and_started() -> None:
+    watch = fuzz_intake.Watch()
+    steps = (
+        lambda: Path(os.devnull).write_bytes(b"x"),
+        lambda: Path("/x/y").mkdir(),
+        lambda: subprocess.run(["true"], check=False),
+    )
+    for step in steps:
+        watch.on = True
+        try:
+            with pytest.raises(fuzz_intake.Escaped):
+                step()
+        finally:
+            watch.on = False
