@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from grader import owner
 from grader.errors import GraderError
 
 
@@ -28,7 +29,9 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        _remove_unfinished(path)
+        prefix = f".{path.name}.{owner.own_name()}."
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -44,3 +47,14 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
             f"{path} could not be written ({error.strerror}).",
             "Check that the folder may be written to, and make room.",
         ) from error
+
+
+def _remove_unfinished(path: Path) -> None:
+    """Remove what a grader that was killed while it wrote this file has left of it."""
+    start = f".{path.name}."
+    for other in path.parent.iterdir():
+        # The owner's name has dots itself; the last part is random.
+        if other.name.startswith(start):
+            name = other.name.removeprefix(start).rpartition(".")[0]
+            if owner.is_dead(name):
+                other.unlink(missing_ok=True)

@@ -312,12 +312,16 @@ class SandboxStamp(msgspec.Struct, frozen=True):
         False for `process`: a plain process sees the host.
     limits : mapping of str to float
         As in `lab.toml`, with units in the names.
+    mechanisms : mapping of str to str
+        What holds each limit, and what closes the network and the kernel's other doors; `none`
+        where nothing does.
     """
 
     kind: str
     image_digest: str | None
     isolated: bool
     limits: dict[str, float]
+    mechanisms: dict[str, str]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

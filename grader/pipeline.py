@@ -284,4 +284,6 @@ def _sandbox_stamp(plan: Plan) -> SandboxStamp | None:
     limits = {
         name: float(value) for name, value in msgspec.to_builtins(plan.project.lab.limits).items()
     }
-    return SandboxStamp(sandbox.kind, sandbox.runtime_digest(), sandbox.isolated, limits)
+    return SandboxStamp(
+        sandbox.kind, sandbox.runtime_digest(), sandbox.isolated, limits, dict(sandbox.mechanisms)
+    )

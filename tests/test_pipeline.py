@@ -38,8 +38,14 @@ class BrokenSandbox:
     isolated = True
     uid: int | None = None
 
+    def __init__(self) -> None:
+        self.mechanisms = {"memory_mib": "none"}
+
     def runtime_digest(self) -> str | None:
         return None
+
+    def remove_leftovers(self) -> list[str]:
+        raise GraderError("The daemon is gone.", "Start it.")
 
     def launch(self, bridge: Path, token: str, limits: Limits) -> Launched:
         raise GraderError("The daemon is gone.", "Start it.")

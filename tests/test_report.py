@@ -76,7 +76,9 @@ def report_of(*items: ItemResult, **changes: Any) -> Report:
         items=items,
         flags=(Flag("library-use", "uses torch"),),
         suite=SuiteStamp("1.0.0", "0" * 64, 7, published=True),
-        sandbox=SandboxStamp("docker", "sha256:0", True, {"case_seconds": 20.0}),
+        sandbox=SandboxStamp(
+            "docker", "sha256:0", True, {"case_seconds": 20.0}, {"memory_mib": "cgroup"}
+        ),
         timings={"total": 1.5},
         graded_at="2026-11-24T03:05:00+00:00",
         grader_version="0.1.0",

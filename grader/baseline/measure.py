@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from grader import owner
 from grader.atomic_file import write_atomically
 from grader.dataset.split import Split
 from grader.dataset.store import cache_folder
@@ -155,7 +156,7 @@ def run_jobs(
 def _trained(project: Project, split: Split, jobs: Sequence[Job]) -> Iterator[tuple[Job, Run]]:
     if not jobs:
         return
-    with tempfile.TemporaryDirectory(prefix="nn-lab-baseline-") as name:
+    with tempfile.TemporaryDirectory(prefix=f"nn-lab-baseline-{owner.own_name()}-") as name:
         folder = Path(name)
         np.savez(
             folder / "split.npz",

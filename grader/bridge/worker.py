@@ -42,6 +42,9 @@ def main(socket_path: str, token: str) -> None:
     # Item processes have the worker's user. They must not write into its memory or take its
     # file descriptors, or student code could live on from one item to the next.
     _prctl(PR_SET_DUMPABLE, 0)
+    # As its namespace's first process it gets no signal from within but those that it has a
+    # handler for, and Python has one for this.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     stream = _connect(socket_path, token)
     setup = protocol.decode(stream.receive(), protocol.orders)
     try:
@@ -175,6 +178,7 @@ def _become_item_process(
     try:
         os.setsid()
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         # Its own files in /proc are its own again; among them the one that the kernel's choice
         # of whom to kill for memory depends on.
         _prctl(PR_SET_DUMPABLE, 1)

@@ -145,7 +145,12 @@ class CasePlugin:
         # A test may have met the broken channel and failed by something else after it.
         fault = error if isinstance(error, StudentFault) else self._session.fault
         if fault is not None:
-            outcome, how = self._session.settle(fault)
+            try:
+                outcome, how = self._session.settle(fault)
+            except GraderError as ours:
+                # What looked like the student's fault was not.
+                self.error = self.error or ours
+                return msgspec.structs.replace(result, outcome=Outcome.GRADER_ERROR)
         elif isinstance(error, GraderError | pytest.skip.Exception | pytest.xfail.Exception):
             # A case that did not judge must not pass for one that did.
             self.error = self.error or _as_grader_error(case, error)

@@ -33,6 +33,8 @@ from grader.model import CaseResult, ItemResult, Outcome, Submission, Suite
 from grader.plain_text import printable
 from grader.sandbox.cell import Cell
 from grader.sandbox.launch import Sandbox
+from grader.sandbox.leftovers import temporary_prefix
+from grader.sandbox.lifetime import end_with
 
 REPORT, ERROR, LOG = "report.json", "error.json", "pytest.log"
 # Bytes that a run may take on top of what is loaded: far above what honest cases need.
@@ -94,18 +96,25 @@ def run_layer_tests(
         One an item, unscored. An item whose cases did not all run for a reason of ours is a
         GRADER_ERROR; what the student's code did is in the cases' outcomes.
     """
-    with tempfile.TemporaryDirectory(prefix="nn-lab-tests-") as name:
-        place = Path(name)
-        run = multiprocessing.get_context("fork").Process(
-            target=_run_in_fork,
-            args=(place, submission, project, sandbox, items, suites, seed, only),
+    try:
+        with tempfile.TemporaryDirectory(prefix=temporary_prefix("tests")) as name:
+            place = Path(name)
+            run = multiprocessing.get_context("fork").Process(
+                target=_run_in_fork,
+                args=(os.getpid(), place, submission, project, sandbox, items, suites, seed, only),
+            )
+            run.start()
+            run.join(_longest_run(project, len(items)))
+            if run.exitcode is None:
+                run.kill()
+                run.join()
+            record, error = _read_results(place, run.exitcode)
+    except OSError as problem:
+        record = _RunRecord()
+        error = _ErrorRecord(
+            f"The layer tests could not be started ({problem.strerror}).",
+            f"Make room in {tempfile.gettempdir()}, or free processes, and grade again.",
         )
-        run.start()
-        run.join(_longest_run(project, len(items)))
-        if run.exitcode is None:
-            run.kill()
-            run.join()
-        record, error = _read_results(place, run.exitcode)
     known = sibling_ids(project) if Suite.HIDDEN in suites else ()
     return tuple(_item_result(item, project, record, error, known) for item in items)
 
@@ -117,6 +126,7 @@ def _longest_run(project: Project, items: int) -> float:
 
 
 def _run_in_fork(
+    grader: int,
     place: Path,
     submission: Submission,
     project: Project,
@@ -127,6 +137,7 @@ def _run_in_fork(
     only: str | None,
 ) -> None:
     """Run the cases and leave the results in `place`; the process ends after this."""
+    end_with(grader)
     _bound_memory()
     log = os.open(place / LOG, os.O_WRONLY | os.O_CREAT)
     os.dup2(log, 1)

@@ -20,6 +20,7 @@ from grader.lab import find_project
 from grader.model import Audience, Outcome, Report
 from grader.report.json_report import to_json
 from grader.sandbox.choice import SandboxKind, choose_sandbox
+from grader.sandbox.leftovers import temporary_prefix
 
 
 @click.command(
@@ -43,7 +44,7 @@ def demo(*, out: Path | None, sandbox: SandboxKind) -> None:
     chosen = choose_sandbox(sandbox, project.root, log)
     items = tuple(line.id for line in project.lab.rubric)
     plan = pipeline.Plan(project, chosen, project.lab.suite.seed, items, demo_dataset())
-    with tempfile.TemporaryDirectory(prefix="nn-lab-demo-") as temporary:
+    with tempfile.TemporaryDirectory(prefix=temporary_prefix("demo")) as temporary:
         folder = out if out is not None else Path(temporary)
         reports = []
         for archive in write_examples(project, folder):

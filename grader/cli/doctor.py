@@ -16,8 +16,10 @@ from grader.cli.console import log
 from grader.errors import GraderError
 from grader.lab import Project, find_project
 from grader.sandbox.bubblewrap import probe_bubblewrap
+from grader.sandbox.choice import SandboxKind, choose_sandbox
 from grader.sandbox.docker import image_status
 from grader.sandbox.runtime import runtime_for
+from grader.sandbox.self_test import try_promises
 
 
 class Symptom(msgspec.Struct, frozen=True):
@@ -41,13 +43,22 @@ class Symptom(msgspec.Struct, frozen=True):
     do: str = ""
 
 
-@click.command(epilog="Example: grader doctor")
-def doctor() -> None:
+@click.command(epilog="Example: grader doctor --security")
+@click.option(
+    "--security",
+    is_flag=True,
+    help="Try to break what the sandboxes here promise (under a minute).",
+)
+def doctor(*, security: bool) -> None:
     """Examine this machine: sandboxes, image, tests.
 
-    Exit code 0 if student code can be run in isolation, 3 if not.
+    Exit code 0 if student code can be run in isolation, 3 if not; with --security, 3 also if a
+    sandbox does not hold what it promises.
     """
     project = find_project()
+    if security:
+        _try_security(project)
+        return
     sandboxes = [
         _try("docker", lambda: _docker(project)),
         _try("bubblewrap", lambda: _bubblewrap(project)),
@@ -61,6 +72,28 @@ def doctor() -> None:
     Console().print(table)
     if not any(symptom.works for symptom in sandboxes):
         log("No isolated sandbox works here: student code cannot be graded safely.")
+        raise click.exceptions.Exit(3)
+
+
+def _try_security(project: Project) -> None:
+    """Print what each isolating sandbox promises, how it was tried, and whether it held."""
+    table = Table()
+    for heading in ("sandbox", "promise", "tried by", "held"):
+        table.add_column(heading, overflow="fold")
+    results: list[bool] = []
+    for kind in (SandboxKind.DOCKER, SandboxKind.BUBBLEWRAP):
+        try:
+            tried = try_promises(choose_sandbox(kind, project.root, log), project)
+        except GraderError as error:
+            table.add_row(kind, error.what, error.do, Text("not tried", style="yellow"))
+            continue
+        for trial in tried:
+            held = Text("yes", style="green") if trial.held else Text("NO", style="red")
+            table.add_row(kind, trial.promise, trial.how, held)
+            results.append(trial.held)
+    Console().print(table)
+    if not results or not all(results):
+        log("Do not grade students' work on this machine before every promise holds.")
         raise click.exceptions.Exit(3)
 
 

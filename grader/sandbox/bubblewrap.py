@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
+
+import msgspec
 
 from grader.errors import GraderError, NoSandboxError
 from grader.lab import Limits
+from grader.sandbox.cgroup import Groups, Places
 from grader.sandbox.launch import BOOTSTRAP, ENVIRONMENT, ISOLATED, SOCKET_NAME
 from grader.sandbox.runtime import Runtime
 
@@ -21,6 +26,32 @@ ROOT = "/work"
 BRIDGE = "/bridge"
 RUNTIME = "/runtime"
 PROBE_SECONDS = 20
+START_SECONDS = 20
+ENDING_SECONDS = 1
+NO_BOUND = 1 << 62
+# Of the system, programs and shared libraries; not what the machine's owner keeps in /usr/local,
+# /usr/src or /usr/share.
+SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+# Debian's packages for the system's Python: not the sandbox's, and found before them.
+NOT_SHOWN = (Path("/usr/lib/python3/dist-packages"),)
+
+
+RLIMITS = {
+    "memory_mib": "rlimit for each process",
+    "processes": "rlimit",
+    "cpus": "none",
+    "open_files": "rlimit",
+    "scratch_mib": "tmpfs",
+    "network": "network namespace",
+    "system_calls": "seccomp",
+}
+"""What holds each limit where no control group can be made."""
+
+
+class _Info(msgspec.Struct, frozen=True):
+    """What bubblewrap tells of a sandbox that it has made."""
+
+    child_pid: int = msgspec.field(name="child-pid")
 
 
 class BubblewrapSandbox:
@@ -32,14 +63,24 @@ class BubblewrapSandbox:
         Path of `bwrap`.
     runtime : Runtime
         The interpreter and packages to show.
+    filter_program : bytes
+        The system call filter, from `grader.sandbox.seccomp`.
+    private : iterable of Path
+        Folders to hide, should they lie below those of the system that are shown.
     """
 
     kind = "bubblewrap"
     isolated = True
 
-    def __init__(self, program: str, runtime: Runtime) -> None:
+    def __init__(
+        self, program: str, runtime: Runtime, filter_program: bytes, private: Iterable[Path]
+    ) -> None:
         self._program = program
         self._runtime = runtime
+        self._filter = filter_program
+        self._private = tuple(private)
+        self._places = Places.find()
+        self.mechanisms = {**RLIMITS, **self._places.mechanisms()}
         self.uid = UNPRIVILEGED if os.geteuid() == 0 else None
 
     def runtime_digest(self) -> str:
@@ -48,13 +89,86 @@ class BubblewrapSandbox:
 
     def launch(self, bridge: Path, token: str, limits: Limits) -> LaunchedBubblewrap:
         """Start a worker in fresh namespaces."""
+        groups = self._places.make(limits)
+        try:
+            process = self._start(bridge, token, limits, groups)
+        except BaseException:
+            groups.remove()
+            raise
+        return LaunchedBubblewrap(process, groups, self._rlimits(limits))
+
+    def remove_leftovers(self) -> list[str]:
+        """Remove the control groups of graders that have died."""
+        return self._places.remove_leftovers()
+
+    def _start(
+        self, bridge: Path, token: str, limits: Limits, groups: Groups
+    ) -> subprocess.Popen[bytes]:
+        told, info = os.pipe()
+        held, go = os.pipe()
+        # Larger than a pipe's buffer it cannot be: the kernel takes 4096 instructions of 8 bytes.
+        rules, written = os.pipe()
+        os.write(written, self._filter)
+        os.close(written)
+        try:
+            try:
+                process = subprocess.Popen(  # noqa: S603 - made of this module's own words
+                    self._command(bridge, token, limits, groups, (info, held, rules)),
+                    cwd="/",
+                    env={},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                    pass_fds=(info, held, rules),
+                    user=self.uid,
+                    group=self.uid,
+                    extra_groups=None if self.uid is None else [],
+                )
+            finally:
+                for descriptor in (info, held, rules):
+                    os.close(descriptor)
+            # Bubblewrap waits before it starts the worker, until the groups hold it.
+            child = _child_pid(told)
+            if child is not None:
+                _confine(process, groups, child)
+            os.write(go, b".")
+        except BrokenPipeError:
+            # It has ended already; whoever waits for the worker reads why.
+            pass
+        except OSError as error:
+            raise GraderError(
+                f"bubblewrap could not be started ({error.strerror}).",
+                "Free some memory or processes and grade again.",
+            ) from error
+        finally:
+            os.close(told)
+            os.close(go)
+        return process
+
+    def _command(
+        self,
+        bridge: Path,
+        token: str,
+        limits: Limits,
+        groups: Groups,
+        descriptors: tuple[int, int, int],
+    ) -> list[str]:
         python = f"{RUNTIME}/{self._runtime.python}" if self._runtime.python else None
-        command = [
+        info, held, rules = map(str, descriptors)
+        return [
             self._program,
             *_namespaces(),
+            *("--info-fd", info, "--block-fd", held, "--seccomp", rules),
+            # The worker is its namespace's first process, which no process in it can kill or
+            # stop; it collects orphans itself. Bubblewrap's own would have the student's user and
+            # memory that student code could write to.
+            "--as-pid-1",
             *_system_folders(),
+            *_hidden(self._private),
             *("--ro-bind", str(self._runtime.folder), RUNTIME),
             *("--ro-bind", str(bridge), BRIDGE),
+            *groups.shown(),
             *_scratch(ROOT, limits),
             *_scratch("/tmp", limits),  # noqa: S108 - the sandbox's own
             # The root is a tmpfs of bubblewrap's own, as large as half the machine's memory.
@@ -65,25 +179,20 @@ class BubblewrapSandbox:
             f"import sys; sys.path.append({RUNTIME + '/packages'!r}); {BOOTSTRAP}",
             *(f"{RUNTIME}/worker", f"{BRIDGE}/{SOCKET_NAME}", token),
         ]
-        try:
-            process = subprocess.Popen(  # noqa: S603 - made of this module's own words
-                command,
-                cwd="/",
-                env={},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-                user=self.uid,
-                group=self.uid,
-                extra_groups=None if self.uid is None else [],
-            )
-        except OSError as error:
-            raise GraderError(
-                f"bubblewrap could not be started ({error.strerror}).",
-                "Free some memory or processes and grade again.",
-            ) from error
-        return LaunchedBubblewrap(process, limits)
+
+    def _rlimits(self, limits: Limits) -> dict[str, int]:
+        """Return what the groups do not limit, and what only rlimits can."""
+        grouped = self._places.mechanisms()
+        rlimits = {
+            "CORE": 0,
+            "FSIZE": limits.scratch_mib << 20,
+            "NOFILE": limits.open_files,
+        }
+        # The process that runs the tests has a bound of its own, which would be inherited.
+        rlimits["AS"] = NO_BOUND if "memory_mib" in grouped else limits.memory_mib << 20
+        if "processes" not in grouped:
+            rlimits["NPROC"] = limits.processes
+        return rlimits
 
 
 class LaunchedBubblewrap:
@@ -92,15 +201,12 @@ class LaunchedBubblewrap:
     own_pids = True
     root = ROOT
 
-    def __init__(self, process: subprocess.Popen[bytes], limits: Limits) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], groups: Groups, rlimits: dict[str, int]
+    ) -> None:
         self._process = process
-        self.rlimits = {
-            "AS": limits.memory_mib << 20,
-            "CORE": 0,
-            "FSIZE": limits.scratch_mib << 20,
-            "NOFILE": limits.open_files,
-            "NPROC": limits.processes,
-        }
+        self._groups = groups
+        self.rlimits = rlimits
 
     def stop(self) -> None:
         """Kill bubblewrap, and with it the namespaces' first process and all others."""
@@ -109,6 +215,20 @@ class LaunchedBubblewrap:
         self._process.wait()
         if self._process.stderr is not None:
             self._process.stderr.close()
+        self._groups.remove()
+
+    def ended_from_outside(self) -> str | None:
+        """Return what ended bubblewrap, if it was not its worker or the lack of memory.
+
+        The worker is its namespace's first process, which nothing inside can kill, and
+        bubblewrap itself is out of reach.
+        """
+        try:
+            status = self._process.wait(ENDING_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
+        killed = status in (-signal.SIGKILL, 128 + signal.SIGKILL)
+        return "it was killed" if killed and not self._groups.ran_out_of_memory() else None
 
     def last_words(self) -> str:
         """Return the end of what bubblewrap or the worker wrote to stderr."""
@@ -167,16 +287,62 @@ def _namespaces() -> list[str]:
     ]
 
 
+def _child_pid(told: int) -> int | None:
+    """Return the number of the sandbox's first process; None if bubblewrap has ended before.
+
+    Raises
+    ------
+    OSError
+        If nothing is said in time.
+    """
+    text = b""
+    while b"}" not in text:
+        if not select.select([told], [], [], START_SECONDS)[0]:
+            raise TimeoutError(None, f"nothing was heard of it for {START_SECONDS} s")
+        part = os.read(told, 4096)
+        if not part:
+            return None
+        text += part
+    return msgspec.json.decode(text, type=_Info).child_pid
+
+
+def _confine(process: subprocess.Popen[bytes], groups: Groups, child: int) -> None:
+    try:
+        groups.add(child)
+    except OSError as error:
+        process.kill()
+        process.wait()
+        raise GraderError(
+            f"The sandbox could not be put into its control group ({error.strerror}).",
+            "Look whether another program manages /sys/fs/cgroup, and grade again.",
+        ) from error
+
+
 def _system_folders() -> list[str]:
     """Show the system's libraries and programs, read-only, as the host lays them out."""
-    shown = ["--ro-bind", "/usr", "/usr"]
-    for name in ("bin", "lib", "lib64", "lib32", "sbin"):
+    shown: list[str] = []
+    for path in _shown_folders():
+        shown += ["--ro-bind", str(path), str(path)]
+    for name in SYSTEM:
         path = Path("/", name)
         if path.is_symlink():
             shown += ["--symlink", str(path.readlink()), str(path)]
-        elif path.is_dir():
-            shown += ["--ro-bind", str(path), str(path)]
     return [*shown, "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
+
+
+def _shown_folders() -> list[Path]:
+    paths = [Path(top, name) for top in ("/usr", "/") for name in SYSTEM]
+    return [path for path in paths if path.is_dir() and not path.is_symlink()]
+
+
+def _hidden(private: Iterable[Path]) -> list[str]:
+    """Put an empty folder over each of these that would be shown with the system."""
+    shown = _shown_folders()
+    words: list[str] = []
+    for path in (*NOT_SHOWN, *(path.resolve() for path in private)):
+        if path.is_dir() and any(path.is_relative_to(folder) for folder in shown):
+            words += ["--perms", "0555", "--tmpfs", str(path), "--remount-ro", str(path)]
+    return words
 
 
 def _scratch(path: str, limits: Limits) -> list[str]:

@@ -21,6 +21,7 @@ from grader.bridge.services import LAYERS
 from grader.errors import GraderError
 from grader.lab import Lab, Limits
 from grader.sandbox.launch import SOCKET_NAME, Launched, Sandbox
+from grader.sandbox.leftovers import temporary_prefix
 
 # A worker killed by student code is replaced; one that keeps dying is the student's loss.
 MOST_LAUNCHES = 12
@@ -110,25 +111,32 @@ class Cell:
                 if isinstance(done, protocol.Done) and done.problem is None:
                     return self._accept(token)
             except (StreamClosed, DeadlinePassed, BadFrame):
-                pass
+                self._lay_blame()
             self._replace()
         raise ProcessLost("no process could be started for your code")
 
     def end(self) -> protocol.Ended:
-        """Kill the item process; if the worker is gone as well, stop the whole sandbox."""
+        """Kill the item process; if the worker is gone as well, stop the whole sandbox.
+
+        Raises
+        ------
+        GraderError
+            If the sandbox was ended by something that student code has no part in.
+        """
         try:
             ended = self._order(protocol.End())
             if isinstance(ended, protocol.Ended):
                 return ended
         except (StreamClosed, DeadlinePassed, BadFrame):
             pass
-        # The next start launches another: a case that has ended is not the place to fail in.
+        self._lay_blame()
+        # The next start launches another.
         self._stop()
         return protocol.Ended(signal=0, out_of_memory=False, output="")
 
     def _listen(self) -> None:
         # Private by its parent; what the sandbox sees of it is the inner folder.
-        self._place = Path(tempfile.mkdtemp(prefix="nn-lab-cell-"))
+        self._place = Path(tempfile.mkdtemp(prefix=temporary_prefix("cell")))
         if self._sandbox.uid is not None:
             os.chown(self._place, self._sandbox.uid, -1)
         bridge = self._place / "bridge"
@@ -182,6 +190,15 @@ class Cell:
             raise GraderError(
                 f"The submission's files could not be written in the sandbox ({problems[0]}).",
                 "Raise `scratch_mib` in lab.toml if there is no room; else run `grader doctor`.",
+            )
+
+    def _lay_blame(self) -> None:
+        """Raise if it was not the student's code that ended the sandbox."""
+        ended_by = self._launched.ended_from_outside() if self._launched is not None else None
+        if ended_by is not None:
+            raise GraderError(
+                f"The {self._sandbox.kind} sandbox was ended from outside: {ended_by}.",
+                "Find out what ended it, and grade this submission again.",
             )
 
     def _replace(self) -> None:

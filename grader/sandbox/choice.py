@@ -10,8 +10,10 @@ from grader.errors import GraderError, NoSandboxError
 from grader.sandbox.bubblewrap import BubblewrapSandbox, probe_bubblewrap
 from grader.sandbox.docker import find_docker
 from grader.sandbox.launch import Sandbox
+from grader.sandbox.leftovers import remove_leftovers
 from grader.sandbox.process import ProcessSandbox
 from grader.sandbox.runtime import runtime_for
+from grader.sandbox.seccomp import filter_for
 
 
 class SandboxKind(StrEnum):
@@ -24,7 +26,7 @@ class SandboxKind(StrEnum):
 
 
 def choose_sandbox(kind: SandboxKind, project_root: Path, log: Callable[[str], None]) -> Sandbox:
-    """Return a sandbox that was found to work here.
+    """Return a sandbox that was found to work here, and clear away what killed graders left.
 
     Parameters
     ----------
@@ -40,6 +42,14 @@ def choose_sandbox(kind: SandboxKind, project_root: Path, log: Callable[[str], N
     NoSandboxError
         If there is none of the kind; it says how to get one.
     """
+    sandbox = _find(kind, project_root, log)
+    removed = remove_leftovers(sandbox)
+    if removed:
+        log(f"removed what graders that were killed had left: {', '.join(removed)}")
+    return sandbox
+
+
+def _find(kind: SandboxKind, project_root: Path, log: Callable[[str], None]) -> Sandbox:
     match kind:
         case SandboxKind.DOCKER:
             return find_docker(project_root)
@@ -69,4 +79,6 @@ def choose_sandbox(kind: SandboxKind, project_root: Path, log: Callable[[str], N
 
 def _bubblewrap(project_root: Path, log: Callable[[str], None]) -> BubblewrapSandbox:
     program = probe_bubblewrap()
-    return BubblewrapSandbox(program, runtime_for(project_root, log))
+    filter_program = filter_for(project_root)
+    runtime = runtime_for(project_root, log)
+    return BubblewrapSandbox(program, runtime, filter_program, (project_root, Path.home()))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -16,18 +18,31 @@ import requests
 from docker.models.containers import Container
 from docker.types import LogConfig, Ulimit
 
+from grader import owner
 from grader.errors import GraderError, NoSandboxError
 from grader.lab import Limits
 from grader.sandbox import image
 from grader.sandbox.launch import BOOTSTRAP, ENVIRONMENT, ISOLATED, SOCKET_NAME
+from grader.sandbox.seccomp import profile_text
 
 UID = 10001
 WORKER = "/opt/worker"
 BRIDGE = "/bridge"
 ROOT = "/work"
-CONTAINER_LABEL = "nn-lab.grader-pid"
+CONTAINER_LABEL = "nn-lab.grader"
 DAEMON_SECONDS = 120
 SCRATCH_INODES = 4096
+KILLED = 128 + signal.SIGKILL
+
+MECHANISMS = {
+    "memory_mib": "cgroup",
+    "processes": "cgroup",
+    "cpus": "cgroup",
+    "open_files": "rlimit",
+    "scratch_mib": "tmpfs",
+    "network": "network namespace",
+    "system_calls": "seccomp",
+}
 
 # What the image sets itself.
 _OF_THE_IMAGE = frozenset({"PATH"})
@@ -65,15 +80,19 @@ class DockerSandbox:
     ----------
     image_id : str
         Docker's id of the image.
+    profile : str
+        The seccomp profile, in Docker's own format.
     """
 
     kind = "docker"
     isolated = True
+    mechanisms = MECHANISMS
     # The daemon makes the bind mount, whoever owns the folder.
     uid: int | None = None
 
-    def __init__(self, image_id: str) -> None:
+    def __init__(self, image_id: str, profile: str) -> None:
         self._image_id = image_id
+        self._profile = profile
         self._client: docker.DockerClient | None = None
         self._client_pid = 0
 
@@ -99,9 +118,12 @@ class DockerSandbox:
                 ["python", *ISOLATED, "-c", BOOTSTRAP, WORKER, f"{BRIDGE}/{SOCKET_NAME}", token],
                 cap_drop=["ALL"],
                 environment={k: v for k, v in ENVIRONMENT.items() if k not in _OF_THE_IMAGE},
-                init=True,
+                # The worker is the first process: no other can kill or stop it, and it collects
+                # orphans itself. Docker's own init has the student's user and memory that
+                # student code could write to.
+                init=False,
                 ipc_mode="none",
-                labels={CONTAINER_LABEL: str(os.getpid())},
+                labels={CONTAINER_LABEL: owner.own_name()},
                 log_config=LogConfig(type="none"),
                 mem_limit=memory,
                 mem_swappiness=0,
@@ -110,7 +132,7 @@ class DockerSandbox:
                 network_mode="none",
                 pids_limit=limits.processes,
                 read_only=True,
-                security_opt=["no-new-privileges"],
+                security_opt=["no-new-privileges", f"seccomp={self._profile}"],
                 tmpfs={ROOT: scratch, "/tmp": scratch},  # noqa: S108 - the container's own
                 ulimits=[Ulimit(name=n, soft=v, hard=v) for n, v in ulimits.items()],
                 user=f"{UID}:{UID}",
@@ -124,6 +146,20 @@ class DockerSandbox:
                 launched.stop()
                 raise
         return launched
+
+    def remove_leftovers(self) -> list[str]:
+        """Remove the containers of graders that have died."""
+        removed = []
+        with _daemon_errors("look for leftover containers"):
+            for container in self._own_client().containers.list(
+                all=True, ignore_removed=True, filters={"label": CONTAINER_LABEL}
+            ):
+                if owner.is_dead(container.labels[CONTAINER_LABEL]):
+                    # Another grader that has just started may be faster.
+                    with contextlib.suppress(docker.errors.APIError):
+                        container.remove(force=True, v=True)
+                        removed.append(str(container.name))
+        return removed
 
     def _own_client(self) -> docker.DockerClient:
         """Return this process's client: a fork must not share its parent's connections."""
@@ -150,6 +186,22 @@ class LaunchedContainer:
             self._container.remove(force=True, v=True)
         except (docker.errors.APIError, requests.exceptions.RequestException):
             return
+
+    def ended_from_outside(self) -> str | None:
+        """Return what ended the container, if it was not its worker or the lack of memory.
+
+        The worker is the container's first process, which nothing inside can kill. A child that
+        is killed for memory leaves the worker alive and `OOMKilled` true, so both are read.
+        """
+        try:
+            self._container.reload()
+        except docker.errors.NotFound:
+            return "the container was removed"
+        except (docker.errors.APIError, requests.exceptions.RequestException):
+            return "the Docker engine does not answer"
+        state = self._container.attrs["State"]
+        killed = state["ExitCode"] == KILLED and not state["OOMKilled"]
+        return "the container was killed" if killed and not state["Running"] else None
 
     def last_words(self) -> str:
         """Return the container's state as Docker tells it."""
@@ -178,7 +230,7 @@ def find_docker(project_root: Path) -> DockerSandbox:
             f"Docker runs, but the sandbox image {status.tag} is not there.",
             "Run `grader image build`.",
         )
-    return DockerSandbox(status.id)
+    return DockerSandbox(status.id, profile_text(project_root))
 
 
 def image_status(project_root: Path) -> ImageStatus:

@@ -50,6 +50,9 @@ class Launched(Protocol):
     def stop(self) -> None:
         """Kill everything in it and remove it; stopping twice does no harm."""
 
+    def ended_from_outside(self) -> str | None:
+        """Return what ended it, if student code cannot have; None if it may, or if it lives."""
+
     def last_words(self) -> str:
         """Return what is known of why it ended, for a message to staff."""
 
@@ -59,11 +62,19 @@ class Sandbox(Protocol):
 
     kind: str
     isolated: bool
+    mechanisms: dict[str, str]
+    """What holds each limit and closes each way out, by name; `none` where nothing does."""
     uid: int | None
     """User who must be able to reach the cell's folder, if not the grader's own."""
 
     def runtime_digest(self) -> str | None:
         """Return what identifies the interpreter and packages inside."""
+
+    def remove_leftovers(self) -> list[str]:
+        """Remove what graders that were killed have left of this kind; return names.
+
+        What belongs to a grader that lives, here or elsewhere, is not touched.
+        """
 
     def launch(self, bridge: Path, token: str, limits: Limits) -> Launched:
         """Start a worker that connects to `bridge / SOCKET_NAME` and says Hello with `token`.

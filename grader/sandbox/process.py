@@ -14,6 +14,7 @@ from pathlib import Path
 from grader.errors import GraderError
 from grader.lab import Limits
 from grader.sandbox.launch import BOOTSTRAP, ENVIRONMENT, ISOLATED, SOCKET_NAME
+from grader.sandbox.leftovers import temporary_prefix
 
 PACKAGE_FOLDER = Path(__file__).resolve().parents[2]
 
@@ -23,14 +24,27 @@ class ProcessSandbox:
 
     kind = "process"
     isolated = False
+    mechanisms: dict[str, str] = {  # noqa: RUF012 - a protocol's attribute
+        "memory_mib": "rlimit for each process",
+        "processes": "none",
+        "cpus": "none",
+        "open_files": "rlimit",
+        "scratch_mib": "rlimit for each file",
+        "network": "none",
+        "system_calls": "none",
+    }
     uid: int | None = None
 
     def runtime_digest(self) -> None:
         """Return None: the interpreter and packages are whatever this machine has."""
 
+    def remove_leftovers(self) -> list[str]:
+        """Remove nothing: a worker ends when its grader does, folders are removed by name."""
+        return []
+
     def launch(self, bridge: Path, token: str, limits: Limits) -> LaunchedProcess:
         """Start the worker as a child in a session of its own."""
-        home = Path(tempfile.mkdtemp(prefix="nn-lab-process-"))
+        home = Path(tempfile.mkdtemp(prefix=temporary_prefix("process")))
         root = home / "submission"
         root.mkdir()
         socket_path = str(bridge / SOCKET_NAME)
@@ -92,6 +106,9 @@ class LaunchedProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         shutil.rmtree(self._home, ignore_errors=True)
+
+    def ended_from_outside(self) -> None:
+        """Return None: student code can do here whatever the machine's user can."""
 
     def last_words(self) -> str:
         """Return the end of what the worker wrote to stderr."""

@@ -61,7 +61,7 @@ def runtime_for(project_root: Path, log: Callable[[str], None]) -> Runtime:
     """
     digest = _digest(project_root)
     base, interpreter = Path(sys.base_prefix), Path(sys.executable).resolve()
-    of_system = base.is_relative_to("/usr")
+    of_system = base == Path("/usr")
     copied = None if of_system else str(Path("python") / interpreter.relative_to(base))
     runtime = Runtime(_cache() / f"runtime-{digest[:12]}", digest, str(interpreter), copied)
     if not runtime.folder.is_dir():

@@ -32,6 +32,7 @@ from grader.lab import Lab, Project
 from grader.model import Suite
 from grader.sandbox.cell import Cell
 from grader.sandbox.launch import Sandbox
+from grader.sandbox.leftovers import temporary_prefix
 
 SUITES = (Suite.PUBLIC, Suite.HIDDEN)
 CASE_SECONDS = 10
@@ -195,7 +196,7 @@ def _in_fork(run: Callable[[Path], list[Observation] | str], job: Job) -> tuple[
 
 def _answer_and_exit(run: Callable[[Path], list[Observation] | str], writable: int) -> NoReturn:
     try:
-        with tempfile.TemporaryDirectory(prefix="nn-lab-observe-") as name:
+        with tempfile.TemporaryDirectory(prefix=temporary_prefix("observe")) as name:
             silence = os.open(Path(name) / "output", os.O_RDWR | os.O_CREAT)
             os.dup2(silence, 1)
             os.dup2(silence, 2)

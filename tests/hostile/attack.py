@@ -45,9 +45,6 @@ class Attack:
         Limits other than the lab's.
     forms : tuple of str
         Names of the attack's forms, if it takes another one each time: all must be printed.
-    canary : str
-        `printed`: `CANARY` is in the item's output. `relaunched`: the worker was lost, and what
-        it had kept of the output with it, so that another sandbox had to be launched.
     harmless : bool
         Whether the attack may run on the host, in the plain process. What succeeds there
         because nothing isolates it is no less isolated elsewhere.
@@ -63,7 +60,6 @@ class Attack:
     files: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
     forms: tuple[str, ...] = ()
-    canary: Literal["printed", "relaunched"] = "printed"
     harmless: bool = False
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -14,7 +13,9 @@ from pathlib import Path
 import docker
 import pytest
 
+from grader import owner
 from grader.lab import Limits
+from grader.sandbox.cgroup import Places
 from grader.sandbox.docker import CONTAINER_LABEL
 from grader.sandbox.launch import Launched, Sandbox
 
@@ -23,7 +24,7 @@ from grader.sandbox.launch import Launched, Sandbox
 class Launch:
     """One launch of a worker: by which process of the grader's, and with which token."""
 
-    grader_pid: int
+    grader: str
     token: str
 
 
@@ -37,18 +38,22 @@ class WatchedSandbox:
         self.kind = watched.kind
         self.isolated = watched.isolated
         self.uid = watched.uid
+        self.mechanisms = watched.mechanisms
 
     def runtime_digest(self) -> str | None:
         return self._watched.runtime_digest()
 
+    def remove_leftovers(self) -> list[str]:
+        return self._watched.remove_leftovers()
+
     def launch(self, bridge: Path, token: str, limits: Limits) -> Launched:
         with self._log.open("a") as log:
-            log.write(f"{os.getpid()} {token}\n")
+            log.write(f"{owner.own_name()} {token}\n")
         return self._watched.launch(bridge, token, limits)
 
     def launches(self) -> list[Launch]:
         words = [line.split() for line in self._log.read_text().splitlines()]
-        return [Launch(int(pid), token) for pid, token in words]
+        return [Launch(*line) for line in words]
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +98,9 @@ def _watch(sandbox: Sandbox, temporary_folder: Path, tmp_path: Path) -> Iterator
     assert list(temporary_folder.iterdir()) == []
     assert _processes(launches) == []
     assert _containers(launches, sandbox) == []
+    assert _groups(launches) == []
+    assert str(temporary_folder) not in Path("/proc/net/unix").read_text()
+    assert str(temporary_folder) not in Path("/proc/self/mounts").read_text()
 
 
 def _processes(launches: list[Launch], patience: float = 2.0) -> list[str]:
@@ -117,6 +125,16 @@ def _command_lines() -> Iterator[bytes]:
             continue
 
 
+def _groups(launches: list[Launch]) -> list[str]:
+    """Return the control groups of these launches that are still there."""
+    return [
+        str(folder)
+        for place in Places.find().of.values()
+        for launch in launches
+        for folder in place.folder.glob(f"*{launch.grader}*")
+    ]
+
+
 def _containers(launches: list[Launch], sandbox: Sandbox) -> list[str]:
     if sandbox.kind != "docker":
         return []
@@ -124,9 +142,9 @@ def _containers(launches: list[Launch], sandbox: Sandbox) -> list[str]:
     try:
         return [
             str(container.name)
-            for pid in {launch.grader_pid for launch in launches}
+            for name in {launch.grader for launch in launches}
             for container in client.containers.list(
-                all=True, filters={"label": f"{CONTAINER_LABEL}={pid}"}
+                all=True, filters={"label": f"{CONTAINER_LABEL}={name}"}
             )
         ]
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,11 @@ from tests.hostile.attacks import ATTACKS
 from tests.hostile.conftest import WatchedSandbox
 
 SEED = 7
+SLACK_SECONDS = 2.0
+MOST_GROWTH = 50 << 20
+"""Bytes by which a submission may make the grader's own process larger."""
+HONEST = {"relu": (Outcome.PASSED, 10.0), "softmax": (Outcome.PASSED, 15.0)}
+"""What an honest submission gets for two items, whatever was graded before it."""
 
 
 def graded(attack: Attack, archive: Path, project: Project, sandbox: WatchedSandbox) -> Report:
@@ -42,6 +48,21 @@ def outcomes_of(item: ItemResult) -> dict[Outcome, list[str]]:
     return outcomes
 
 
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def honest_cases(
+    watched: WatchedSandbox, project: Project, folder: Path
+) -> dict[str, tuple[Outcome, float | None]]:
+    """Grade an honest submission, and return what became of two of its items."""
+    honest = Attack(name="honest", tries="Nothing.", code="")
+    plan = Plan(project, watched, SEED, tuple(HONEST))
+    report = grade(write_archive(honest, project, folder), plan).report
+    return {item.id: (item.outcome, item.points) for item in report.items if item.id in HONEST}
+
+
 def name_of(attack: Attack) -> str:
     return attack.name
 
@@ -64,6 +85,7 @@ def require_no_gain(
     attack: Attack, watched: WatchedSandbox, project: Project, tmp_path: Path
 ) -> None:
     """Grade the attack and require what it says of itself, and that the neighbour is unharmed."""
+    before = resident_bytes()
     report = graded(attack, write_archive(attack, project, tmp_path), project, watched)
     attacked, neighbour = item_of(report, attack.item), item_of(report, attack.neighbour)
 
@@ -72,12 +94,14 @@ def require_no_gain(
     assert {*outcomes_of(neighbour)} == {Outcome.PASSED}, outcomes_of(neighbour)
     assert neighbour.points == neighbour.max_points
 
-    if attack.canary == "printed":
-        assert CANARY in attacked.output
-        assert [form for form in attack.forms if f"{CANARY} {form}" not in attacked.output] == []
-    else:
-        assert len(watched.launches()) > 1
+    assert CANARY in attacked.output
+    assert [form for form in attack.forms if f"{CANARY} {form}" not in attacked.output] == []
+    assert len(watched.launches()) == 1, "student code has ended its worker"
     assert GAIN not in attacked.output + neighbour.output
+    longest = attack.limits.get("case_seconds", project.lab.limits.case_seconds) + SLACK_SECONDS
+    assert [case.id for case in attacked.cases if case.seconds > longest] == []
+    assert resident_bytes() - before < MOST_GROWTH
+    assert honest_cases(watched, project, tmp_path) == HONEST
     processes = project.lab.limits.lost_processes + 1
     assert len(attacked.output) <= 10 * processes * project.lab.limits.output_kib * 1024
 

@@ -114,18 +114,21 @@ Sequential.__init__ = init
 
 
 def test_killing_every_worker_is_the_students_loss_and_no_error_of_the_graders(
-    watched: WatchedSandbox, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    watched_process: WatchedSandbox,
+    project: Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """More workers are lost than a submission may have launched."""
+    """More workers are lost than a submission may have launched; only a plain process can be."""
     monkeypatch.setattr(cell, "MOST_LAUNCHES", 4)
     files = example_files(project, EXAMPLES[0])
     items = project.lab.test_items[:2]
     for item in items:
         files[f"layers/{item}.py"] += b"\nimport os\nos.kill(os.getppid(), 9)\nos._exit(0)\n"
-    report = grade(write_zip(files, tmp_path), Plan(project, watched, 7, items)).report
+    report = grade(write_zip(files, tmp_path), Plan(project, watched_process, 7, items)).report
     assert {case.outcome for item in report.items for case in item.cases} == {Outcome.CRASHED}
     assert report.score == 0
-    assert len(watched.launches()) == 4
+    assert len(watched_process.launches()) == 4
 
 
 @pytest.mark.parametrize(

@@ -59,10 +59,14 @@ class FakeWorker:
         self._scripts = list(scripts)
         self._threads: list[threading.Thread] = []
         self.rlimits: dict[str, int] = {}
+        self.mechanisms: dict[str, str] = {}
         self.stopped = 0
 
     def runtime_digest(self) -> None:
         """Return nothing: there is no runtime."""
+
+    def remove_leftovers(self) -> list[str]:
+        return []
 
     def launch(self, bridge: Path, token: str, limits: Limits) -> FakeWorker:
         script = self._scripts.pop(0)
@@ -74,6 +78,9 @@ class FakeWorker:
         self.stopped += 1
         for thread in self._threads:
             thread.join(10)
+
+    def ended_from_outside(self) -> None:
+        """Return None: it does as it was told."""
 
     def last_words(self) -> str:
         return "it fell asleep"

@@ -80,6 +80,89 @@ SoftMaxLayer.forward = forward
         limits={"lost_processes": 1, "memory_mib": 256},
     ),
     Attack(
+        name="child-only-memory-bomb",
+        tries="A child takes more memory than there is, so that its parent lives on in its stead.",
+        code="""
+import os
+
+child = os.fork()
+if child == 0:
+    eaten = []
+    while True:
+        eaten.append(np.ones(1 << 20))
+status = os.waitpid(child, 0)[1]
+print("CANARY: the child ended with", status, flush=True)
+if not os.WIFSIGNALED(status) and os.waitstatus_to_exitcode(status) == 0:
+    print("GAINED: no limit on memory", flush=True)
+""",
+        limits={"memory_mib": 256},
+    ),
+    Attack(
+        name="divided-memory-bomb",
+        tries="Each of several children stays below the limit that all of them are above.",
+        code="""
+import os, time
+
+children = []
+for _ in range(8):
+    child = os.fork()
+    if child == 0:
+        eaten = np.ones(100 << 17)
+        time.sleep(10_000)
+    children.append(child)
+time.sleep(1.5)
+alive = sum(os.waitpid(child, os.WNOHANG)[0] == 0 for child in children)
+print("CANARY: children with 100 MB each:", alive, "of", len(children), flush=True)
+if alive > 3:
+    print("GAINED: no limit on all of them together", flush=True)
+""",
+        limits={"memory_mib": 256},
+    ),
+    Attack(
+        name="thread-bomb",
+        tries="As many threads as there can be, all of which sleep for ever.",
+        code="""
+import threading, time
+
+made = 0
+try:
+    while made < 1000:
+        threading.Thread(target=time.sleep, args=(10_000,), daemon=True).start()
+        made += 1
+except (RuntimeError, MemoryError):
+    pass
+print("CANARY: started", made, "threads", flush=True)
+if made >= 100:
+    print("GAINED: no limit on threads", flush=True)
+""",
+    ),
+    Attack(
+        name="socket-flood",
+        tries="The grader's socket is called again and again, and its queue kept full.",
+        code="""
+import os, socket
+
+with open(f"/proc/{os.getppid()}/cmdline") as file:
+    address = next(word for word in file.read().split("\\0") if word.endswith("grader.sock"))
+callers, called = [], 0
+for _ in range(5000):
+    caller = socket.socket(socket.AF_UNIX)
+    caller.setblocking(False)
+    try:
+        caller.connect(address)
+        called += 1
+        caller.send(b"x" * 1000)
+    except OSError:
+        pass
+    callers.append(caller)
+    if len(callers) > 100:
+        callers.pop(0).close()
+print("CANARY: called", called, "times", flush=True)
+""",
+        limits={"start_seconds": 6.0},
+        harmless=True,
+    ),
+    Attack(
         name="printed-flood",
         tries="Far more output than is kept, in hope that somebody waits for it to be read.",
         code="""

@@ -1,0 +1,64 @@
+"""Names the process that owns something on the machine, so that others can tell if it is dead.
+
+A process number alone would not do: it is given out again after the process's end.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+# The machine's run since it was started, the namespace that the number is of, the number, and
+# when the process began: all in hex, joined by dots. Short, for it is part of a socket's path.
+_NAME = re.compile(r"([0-9a-f]{8})\.([0-9a-f]+)\.([0-9a-f]+)\.([0-9a-f]+)")
+_STARTED = 19
+"""Index of the start time in /proc/PID/stat, counted from the field after the program's name."""
+
+
+def own_name() -> str:
+    """Return the name of this very process, of letters, digits and dots."""
+    pid = os.getpid()
+    return f"{_boot()}.{_pid_namespace():x}.{pid:x}.{_start_time(pid) or 0:x}"
+
+
+def is_dead(name: str) -> bool:
+    """Return whether the process of that name has surely ended.
+
+    False also for what is no such name, and for a process of another pid namespace, such as a
+    grader in a container of its own, of which nothing is known from here.
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return False
+    boot, namespace, pid, started = found[1], *(int(part, 16) for part in found.groups()[1:])
+    if boot != _boot():
+        return True
+    if namespace != _pid_namespace():
+        return False
+    return _start_time(pid) != started
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+    except OSError:
+        return "0" * 8
+
+
+def _pid_namespace() -> int:
+    try:
+        return Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        return 0
+
+
+def _start_time(pid: int) -> int | None:
+    """Return when a process began, in ticks since the machine did; None if there is none."""
+    try:
+        line = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    # The program's name is in parentheses and may hold spaces and parentheses itself.
+    state, *fields = line.rpartition(")")[2].split()
+    return None if state in ("Z", "X") else int(fields[_STARTED - 1])

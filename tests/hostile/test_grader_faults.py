@@ -1,0 +1,357 @@
+"""What goes wrong on the grader's side is never the student's loss, and leaves nothing for long."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from grader import owner
+from grader.lab import Limits, Project
+from grader.model import Outcome, Report
+from grader.pipeline import Plan, grade
+from grader.sandbox.cgroup import PREFIX, Places
+from grader.sandbox.docker import CONTAINER_LABEL, DockerSandbox, find_docker
+from grader.sandbox.launch import Launched, Sandbox
+from grader.sandbox.leftovers import remove_leftovers
+from tests.hostile.attack import Attack, write_archive
+from tests.hostile.test_attacks import item_of
+
+SEED = 7
+ITEMS = ("relu", "softmax")
+KILLS = 20
+PATIENCE_SECONDS = 10.0
+SLOW = """
+import time
+right_forward = SoftMaxLayer.forward
+
+def forward(self, x):
+    time.sleep(0.05)
+    return right_forward(self, x)
+
+SoftMaxLayer.forward = forward
+"""
+
+
+def honest_archive(project: Project, folder: Path, code: str = "") -> Path:
+    return write_archive(Attack(name="honest", tries="Nothing.", code=code), project, folder)
+
+
+def graded(project: Project, sandbox: Sandbox, folder: Path, code: str = "") -> Report:
+    plan = Plan(project, sandbox, SEED, ITEMS)
+    return grade(honest_archive(project, folder, code), plan).report
+
+
+def require_full_marks(report: Report, project: Project) -> None:
+    points = {item: project.lab.line(item).points for item in ITEMS}
+    assert {item: item_of(report, item).points for item in ITEMS} == points
+
+
+def require_no_zero(report: Report) -> None:
+    """Require that what could not be graded has no points, rather than none of them."""
+    assert report.score is None
+    for item in ITEMS:
+        result = item_of(report, item)
+        assert result.points != 0, result
+        assert result.outcome in (Outcome.GRADER_ERROR, Outcome.PASSED), result
+    assert Outcome.GRADER_ERROR in {item_of(report, item).outcome for item in ITEMS}
+
+
+@pytest.fixture
+def temporary(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """A folder of the test's own for everything that is temporary but pytest's."""
+    tmp_path_factory.getbasetemp()
+    folder = Path(tempfile.mkdtemp(prefix="nn-faults-"))
+    folder.chmod(0o755)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class Interrupted:
+    """A sandbox that does something to the machine a moment after a worker was launched."""
+
+    def __init__(self, sandbox: Sandbox, then: Callable[[Launched], None], wait: float) -> None:
+        self._sandbox, self._then, self._wait = sandbox, then, wait
+        self.kind, self.isolated, self.uid = sandbox.kind, sandbox.isolated, sandbox.uid
+        self.mechanisms = sandbox.mechanisms
+
+    def runtime_digest(self) -> str | None:
+        return self._sandbox.runtime_digest()
+
+    def remove_leftovers(self) -> list[str]:
+        return self._sandbox.remove_leftovers()
+
+    def launch(self, bridge: Path, token: str, limits: Limits) -> Launched:
+        launched = self._sandbox.launch(bridge, token, limits)
+        threading.Timer(self._wait, self._then, (launched,)).start()
+        return launched
+
+
+# The grader is killed
+
+
+@pytest.fixture
+def killed_often(
+    isolated_sandbox: Sandbox, project: Project, temporary: Path, tmp_path: Path
+) -> tuple[Sandbox, list[str], dict[str, str], Path]:
+    """A command that grades, its environment, and where its report goes."""
+    archive, out = honest_archive(project, tmp_path), tmp_path / "out"
+    command = [str(Path(sys.executable).with_name("grader")), "grade", str(archive)]
+    command += ["--sandbox", isolated_sandbox.kind, "--only", ",".join(ITEMS), "--out", str(out)]
+    return isolated_sandbox, command, {**os.environ, "TMPDIR": str(temporary)}, out
+
+
+def test_a_grader_killed_at_any_moment_leaves_nothing_after_the_next_start(
+    killed_often: tuple[Sandbox, list[str], dict[str, str], Path], temporary: Path
+) -> None:
+    sandbox, command, environment, out = killed_often
+    started = time.monotonic()
+    subprocess.run(command, env=environment, cwd="/", check=True, capture_output=True)
+    whole_run = time.monotonic() - started
+    whole_report = next(out.iterdir()).stat().st_size
+    shutil.rmtree(out)
+    chance, killed = random.Random(20), 0
+    for _ in range(KILLS):
+        grader = subprocess.Popen(
+            command,
+            env=environment,
+            cwd="/",
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            grader.wait(chance.uniform(0.02, whole_run))
+        grader.kill()
+        killed += grader.wait() == -signal.SIGKILL
+        _require_nothing_left(sandbox, temporary)
+        if out.exists():
+            # A report is there whole or not at all.
+            sizes = [path.stat().st_size for path in out.glob("[!.]*")]
+            assert all(size > whole_report / 2 for size in sizes)
+    assert killed > KILLS / 2, "hardly any run was killed"
+    subprocess.run(command, env=environment, cwd="/", check=True, capture_output=True)
+    assert [path.name[0] for path in out.iterdir()] == ["E"], "an unfinished report is left"
+    assert list(temporary.iterdir()) == []
+
+
+def _require_nothing_left(sandbox: Sandbox, temporary: Path) -> None:
+    """Require that starting again clears away what is left, once the killed have ended."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while left := _left(sandbox, temporary):
+        assert time.monotonic() < deadline, left
+        remove_leftovers(sandbox)
+
+
+def _left(sandbox: Sandbox, temporary: Path) -> list[str]:
+    left = [path.name for path in temporary.iterdir()]
+    for command_line in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            text = command_line.read_bytes()
+            if str(temporary).encode() in text:
+                left.append(text.decode(errors="replace"))
+    if sandbox.kind == "docker":
+        client = docker.from_env()
+        mine = client.containers.list(
+            all=True, ignore_removed=True, filters={"label": CONTAINER_LABEL}
+        )
+        left += [
+            str(container.name)
+            for container in mine
+            if any(str(temporary) in mount["Source"] for mount in container.attrs["Mounts"])
+        ]
+        client.close()
+    for place in Places.find().of.values():
+        for group in place.folder.glob(f"{PREFIX}*"):
+            # Other graders may be at work here: theirs are not dead.
+            if owner.is_dead(group.name.removeprefix(PREFIX).rpartition("-")[0]):
+                left.append(str(group))
+    return left
+
+
+# What the grader stands on goes away
+
+
+@pytest.mark.docker
+def test_a_container_that_somebody_kills_is_no_loss_of_the_students(
+    docker_sandbox: DockerSandbox, project: Project, temporary: Path, tmp_path: Path
+) -> None:
+    def kill(launched: Launched) -> None:
+        launched._container.kill()  # type: ignore[attr-defined]
+
+    require_no_zero(graded(project, Interrupted(docker_sandbox, kill, 0.8), tmp_path, SLOW))
+    assert list(temporary.iterdir()) == []
+    require_full_marks(graded(project, docker_sandbox, tmp_path), project)
+
+
+@pytest.mark.bubblewrap
+def test_a_bubblewrap_that_somebody_kills_is_no_loss_of_the_students(
+    bubblewrap_sandbox: Sandbox, project: Project, temporary: Path, tmp_path: Path
+) -> None:
+    def kill(launched: Launched) -> None:
+        launched._process.kill()  # type: ignore[attr-defined]
+
+    require_no_zero(graded(project, Interrupted(bubblewrap_sandbox, kill, 0.8), tmp_path, SLOW))
+    assert list(temporary.iterdir()) == []
+    require_full_marks(graded(project, bubblewrap_sandbox, tmp_path), project)
+
+
+@pytest.fixture
+def own_engine(docker_sandbox: DockerSandbox) -> Iterator[tuple[Path, Path]]:
+    """Start a Docker engine that a test may stop, with the sandbox image in it."""
+    program = shutil.which("dockerd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None or os.geteuid() != 0:
+        pytest.skip("a second Docker engine needs dockerd and root")
+    folder = Path(tempfile.mkdtemp(prefix="nn-engine-"))
+    socket = folder / "engine.sock"
+    with (folder / "log").open("wb") as log:
+        engine = subprocess.Popen(
+            [
+                *(program, "--host", f"unix://{socket}", "--pidfile", folder / "pid"),
+                *("--data-root", folder / "data", "--exec-root", folder / "exec"),
+                *("--bridge", "none", "--iptables=false", "--ip-forward=false", "--ip-masq=false"),
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        deadline = time.monotonic() + 60
+        address = f"unix://{socket}"
+        while subprocess.run(["docker", "-H", address, "info"], capture_output=True).returncode:
+            assert time.monotonic() < deadline, (folder / "log").read_text()[-2000:]
+            time.sleep(0.2)
+        image = docker_sandbox.runtime_digest()
+        saved = subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE)
+        subprocess.run(["docker", "-H", address, "load"], stdin=saved.stdout, check=True)
+        assert saved.wait() == 0
+        assert saved.stdout is not None
+        saved.stdout.close()
+        yield socket, folder / "pid"
+    finally:
+        engine.terminate()
+        engine.wait(60)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.docker
+def test_an_engine_that_is_stopped_in_the_middle_is_no_loss_of_the_students(
+    own_engine: tuple[Path, Path],
+    docker_sandbox: DockerSandbox,
+    project: Project,
+    temporary: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    socket, pid = own_engine
+
+    def stop(launched: Launched) -> None:
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            os.kill(int(pid.read_text()), signal.SIGTERM)
+
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
+    theirs = DockerSandbox(str(docker_sandbox.runtime_digest()), docker_sandbox._profile)
+    require_full_marks(graded(project, theirs, tmp_path), project)
+    # The engine gives its containers 10 s to end, and kills them then.
+    slow = SLOW.replace("0.05", "1.0")
+    require_no_zero(graded(project, Interrupted(theirs, stop, 0.5), tmp_path, slow))
+    assert list(temporary.iterdir()) == []
+    monkeypatch.delenv("DOCKER_HOST")
+    require_full_marks(graded(project, docker_sandbox, tmp_path), project)
+
+
+@pytest.mark.docker
+def test_an_image_that_is_removed_is_no_loss_of_the_students(
+    docker_sandbox: DockerSandbox, project: Project, temporary: Path, tmp_path: Path
+) -> None:
+    client = docker.from_env()
+    container = client.containers.create(docker_sandbox.runtime_digest())
+    copy = container.commit(repository="nn-lab-test-copy")
+    container.remove()
+    doomed = DockerSandbox(str(copy.id), docker_sandbox._profile)
+    try:
+        require_full_marks(graded(project, doomed, tmp_path), project)
+    finally:
+        client.images.remove(str(copy.id), force=True)
+        client.close()
+    report = graded(project, doomed, tmp_path)
+    require_no_zero(report)
+    assert "No such image" in item_of(report, "relu").feedback[0]
+    assert list(temporary.iterdir()) == []
+    require_full_marks(graded(project, find_docker(project.root), tmp_path), project)
+
+
+# The machine misbehaves
+
+
+@pytest.fixture
+def small_disk(temporary: Path) -> Iterator[Path]:
+    """Put the temporary folder on a disk of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount")
+    options = "size=256k,nr_inodes=64,mode=755"
+    command = ["mount", "-t", "tmpfs", "-o", options, "none", str(temporary)]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    yield temporary
+    subprocess.run(["umount", str(temporary)], check=True)
+
+
+@pytest.mark.parametrize("room", ["none", "few-files", "few-bytes"])
+def test_a_full_disk_is_no_loss_of_the_students(
+    room: str, isolated_sandbox: Sandbox, project: Project, small_disk: Path, tmp_path: Path
+) -> None:
+    fillers: list[Path] = []
+    if room == "few-bytes":
+        with (small_disk / "filler").open("wb", buffering=0) as filler:
+            with contextlib.suppress(OSError):
+                while filler.write(b"x" * 4096):
+                    pass
+            filler.truncate(filler.tell() - 4096)
+    else:
+        with contextlib.suppress(OSError):
+            while True:
+                fillers.append(small_disk / str(len(fillers)))
+                fillers[-1].touch()
+        for _ in range({"none": 0, "few-files": 4}[room]):
+            fillers.pop().unlink(missing_ok=True)
+    require_no_zero(graded(project, isolated_sandbox, tmp_path))
+    for path in small_disk.iterdir():
+        path.unlink()
+    require_full_marks(graded(project, isolated_sandbox, tmp_path), project)
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_clock_that_is_set_back_changes_nothing(
+    isolated_sandbox: Sandbox,
+    project: Project,
+    temporary: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every deadline is of the clock that only goes forward."""
+    true_time, asked = time.time, 0
+
+    def set_back() -> float:
+        nonlocal asked
+        asked += 1
+        return true_time() - 86_400 * asked
+
+    monkeypatch.setattr(time, "time", set_back)
+    report = graded(project, isolated_sandbox, tmp_path)
+    monkeypatch.undo()
+    require_full_marks(report, project)
+    assert all(0 <= case.seconds < 60 for item in report.items for case in item.cases)
