@@ -1,4 +1,4 @@
-"""Runs the cases of one job, each once for each seed, in a pytest session that has collected them."""
+"""Runs the cases of one job, each once a seed, in a pytest session that has collected them."""
 
 from __future__ import annotations
 

@@ -224,6 +224,12 @@ def _bug_problems(bug: Bug, observed: Sequence[Observation], seeds: Sequence[int
                 "catches it."
             )
     for one in observed:
+        kept = bug.keeps is None or one.case.partition("[")[0] in bug.keeps
+        if one.passed and one.item in bug.items and one.seed == seeds[0] and not kept:
+            yield (
+                f"The bug {bug.id} ({bug.mind}) passes {one.case} with seed {one.seed}; make the "
+                f"test in {one.place} require more, or name the case in the bug's `keeps`."
+            )
         if not one.passed and one.item not in bug.items:
             yield (
                 f"The bug {bug.id} loses {one.case} as well, with seed {one.seed} ({one.said}); "
