@@ -280,6 +280,32 @@ class Comparison:
         # A copy: the student's code may write into its own array in a later call.
         return np.array(found, dtype=np.float64)
 
+    def not_all_zero(self, what: str, found: Any) -> Array:
+        """Return a float64 copy of an array that holds more than zeros.
+
+        For cases whose comparisons zeros would pass: a gradient of zeros agrees with the central
+        differences of an output of zeros.
+
+        Parameters
+        ----------
+        what : str
+        found : object
+
+        Returns
+        -------
+        ndarray
+
+        Raises
+        ------
+        AssertionError
+            If `found` is no array of real numbers, or one of zeros alone.
+        """
+        __tracebackhide__ = True
+        values = self.real_array(what, found)
+        if not values.any():
+            self.fail(f"{what}, shape {values.shape}, is 0 everywhere")
+        return values
+
     def _close(
         self,
         what: str,

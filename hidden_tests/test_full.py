@@ -108,6 +108,7 @@ def test_the_input_gradient_agrees_with_central_differences(
         return float(np.sum(y_grad * compare.real_array("forward(x)", layer.forward(at))))
 
     estimate = central_differences(along_y_grad, x, step=1e-5)
+    compare.not_all_zero("the central differences of forward", estimate)
     layer.forward(x.copy())
     compare.estimate("backward(y_grad)", layer.backward(y_grad.copy()), estimate)
 
@@ -125,7 +126,7 @@ def test_update_param_moves_the_weights_against_their_gradient(
     layer.forward(rng.standard_normal((n_b, n_i)))
     layer.backward(rng.standard_normal((n_b, n_o)))
     # The layer's own gradient: whether that is right is the business of other cases.
-    W_grad = compare.real_array("W_grad", layer.W_grad)
+    W_grad = compare.not_all_zero("W_grad", layer.W_grad)
     layer.update_param(lr)
     compare.array(f"W after update_param({lr})", layer.W, W - lr * W_grad, Clues(start=W))
 
@@ -228,8 +229,9 @@ def test_forward_and_backward_leave_the_parameters_alone(
     n_b, n_i, n_o = layer_sizes(rng, "rectangular")
     W, b = parameters(rng, n_i, n_o)
     layer = full_layer(W, b)
-    layer.forward(rng.standard_normal((n_b, n_i)))
-    layer.backward(rng.standard_normal((n_b, n_o)))
+    compare.not_all_zero("forward(x)", layer.forward(rng.standard_normal((n_b, n_i))))
+    x_grad = layer.backward(rng.standard_normal((n_b, n_o)))
+    compare.not_all_zero("backward(y_grad)", x_grad)
     compare.array("W after backward", layer.W, W)
     compare.bias("b after backward", layer.b, b)
 
@@ -276,8 +278,8 @@ def test_arguments_are_not_modified(rng: np.random.Generator, compare: Compariso
     x, y_grad = rng.standard_normal((n_b, n_i)), rng.standard_normal((n_b, n_o))
     x_given, y_grad_given = x.copy(), y_grad.copy()
     layer = full_layer(*parameters(rng, n_i, n_o))
-    layer.forward(x_given)
-    layer.backward(y_grad_given)
+    compare.not_all_zero("forward(x)", layer.forward(x_given))
+    compare.not_all_zero("backward(y_grad)", layer.backward(y_grad_given))
     layer.update_param(0.25)
     compare.unchanged("x", x_given, x)
     compare.unchanged("y_grad", y_grad_given, y_grad)

@@ -58,6 +58,7 @@ def test_the_gradient_agrees_with_central_differences(
         return float(np.sum(y_grad * compare.real_array("forward(x)", layer.forward(at))))
 
     estimate = central_differences(along_y_grad, x, step=1e-5)
+    compare.not_all_zero("the central differences of forward", estimate)
     layer.forward(x.copy())
     compare.estimate("backward(y_grad)", layer.backward(y_grad.copy()), estimate)
 
@@ -102,6 +103,9 @@ def test_a_batch_without_positive_values_gives_zeros(
     x = -np.abs(mixed_signs(rng, batch_sizes(rng, "wide")))
     y_grad = rng.standard_normal(x.shape)
     layer = ReluLayer()
+    # After a batch without any negative value, since a layer may know of nothing but zeros.
+    compare.not_all_zero("forward(-x)", layer.forward(-x))
+    compare.not_all_zero("backward(y_grad)", layer.backward(y_grad.copy()))
     y = layer.forward(x.copy())
     compare.array("forward(x)", y, np.zeros(x.shape))
     x_grad = layer.backward(y_grad.copy())
@@ -189,7 +193,7 @@ def test_arguments_are_not_modified(rng: np.random.Generator, compare: Compariso
     y_grad = rng.standard_normal(x.shape)
     x_given, y_grad_given = x.copy(), y_grad.copy()
     layer = ReluLayer()
-    layer.forward(x_given)
-    layer.backward(y_grad_given)
+    compare.not_all_zero("forward(x)", layer.forward(x_given))
+    compare.not_all_zero("backward(y_grad)", layer.backward(y_grad_given))
     compare.unchanged("x", x_given, x)
     compare.unchanged("y_grad", y_grad_given, y_grad)

@@ -149,6 +149,7 @@ def test_the_gradient_agrees_with_central_differences(
         return float(np.sum(y_grad * compare.real_array("forward(x)", layer.forward(at))))
 
     estimate = central_differences(along_y_grad, x, step=1e-5)
+    compare.not_all_zero("the central differences of forward", estimate)
     layer.forward(x.copy())
     compare.estimate("backward(y_grad)", layer.backward(y_grad.copy()), estimate)
 
@@ -232,7 +233,7 @@ def test_arguments_are_not_modified(rng: np.random.Generator, compare: Compariso
     y_grad = rng.standard_normal(x.shape)
     x_given, y_grad_given = x.copy(), y_grad.copy()
     layer = SoftMaxLayer()
-    layer.forward(x_given)
-    layer.backward(y_grad_given)
+    compare.not_all_zero("forward(x)", layer.forward(x_given))
+    compare.not_all_zero("backward(y_grad)", layer.backward(y_grad_given))
     compare.unchanged("x", x_given, x)
     compare.unchanged("y_grad", y_grad_given, y_grad)

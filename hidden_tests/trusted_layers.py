@@ -94,7 +94,7 @@ class _Recorded:
 
     def update_param(self, lr: float) -> None:
         """Note the call; a layer without parameters has nothing to update."""
-        self._journal.note(self._place, "update_param", lr)
+        self._journal.note(self._place, "update_param", float(lr))
 
     def update_params(self, lr: float) -> None:
         """Do what `update_param` does, under the handout's other spelling."""
@@ -133,6 +133,7 @@ class FullLayer(_Recorded):
 
     def update_param(self, lr: float) -> None:
         """Move the parameters against their gradients."""
+        lr = float(lr)
         self._journal.note(self._place, "update_param", lr)
         if self.W_grad is None or self.b_grad is None:
             raise RuntimeError("update_param was called before backward")

@@ -24,8 +24,8 @@ from grader.model import CaseResult, Outcome, Suite
 from grader.sandbox.launch import Sandbox
 from grader.suite.corpus import Bug, Corpus, apply_edits, read_corpus
 from grader.suite.implementations import right_solution, template_files
-from grader.suite.observation import Job, Observation, in_process
-from grader.suite.parallel import observe_all
+from grader.suite.observation import Job, Observation
+from grader.suite.parallel import in_process, observe_all
 
 SIBLINGS, HIDDEN = (Suite.SIBLING,), (Suite.HIDDEN,)
 SEEDS = 200

@@ -7,6 +7,7 @@ from util import (
     as_numbers,
     check_close,
     check_gradient,
+    check_not_zero,
     check_number,
     check_unchanged,
     numerical_gradient,
@@ -148,6 +149,7 @@ def test_central_differences(rng: np.random.Generator) -> None:
     y_grad = rng.normal(size=(n_b, n_o))
     layer = layer_with(W, b)
     expected = numerical_gradient(layer.forward, x, y_grad, "forward(x)")
+    check_not_zero(expected, "The numerical gradient of forward")
     layer.forward(x.copy())
     check_gradient(
         layer.backward(y_grad.copy()),
@@ -165,6 +167,7 @@ def test_update_weights(rng: np.random.Generator) -> None:
         layer.forward(rng.normal(size=(n_b, n_i)))
         layer.backward(rng.normal(size=(n_b, n_o)))
         W_grad = as_numbers(layer.W_grad, "W_grad after backward", shapes=[W.shape])
+        check_not_zero(W_grad, "W_grad after backward")
         layer.update_param(lr)
         check_close(layer.W, W - lr * W_grad, f"W after update_param({lr:.3g})", UPDATE)
 
@@ -249,8 +252,8 @@ def test_only_update_moves(rng: np.random.Generator) -> None:
     n_b, n_i, n_o = sizes(rng)[0]
     W, b = draw_parameters(rng, n_i, n_o)
     layer = layer_with(W, b)
-    layer.forward(rng.normal(size=(n_b, n_i)))
-    layer.backward(rng.normal(size=(n_b, n_o)))
+    check_not_zero(layer.forward(rng.normal(size=(n_b, n_i))), "forward(x)")
+    check_not_zero(layer.backward(rng.normal(size=(n_b, n_o))), "backward(y_grad)")
     hint = "The change of the parameters is the work of update_param alone."
     check_close(layer.W, W, "W after forward and backward", hint)
     check_bias(layer.b, b, "b after forward and backward", hint)
@@ -293,8 +296,8 @@ def test_arguments_unchanged(rng: np.random.Generator) -> None:
     x, y_grad = rng.normal(size=(n_b, n_i)), rng.normal(size=(n_b, n_o))
     x_before, y_grad_before = x.copy(), y_grad.copy()
     layer = layer_with(*draw_parameters(rng, n_i, n_o))
-    layer.forward(x)
-    layer.backward(y_grad)
+    check_not_zero(layer.forward(x), "forward(x)")
+    check_not_zero(layer.backward(y_grad), "backward(y_grad)")
     layer.update_param(0.3)
     check_unchanged(x, x_before, "The x given to forward")
     check_unchanged(y_grad, y_grad_before, "The y_grad given to backward")

@@ -3,7 +3,7 @@
 import numpy as np
 from draws import batch_shapes, memory_layouts, one_shape, whole_numbers
 from layers import ReluLayer
-from util import check_close, check_gradient, check_unchanged, numerical_gradient
+from util import check_close, check_gradient, check_not_zero, check_unchanged, numerical_gradient
 
 FORWARD = "y = max(x, 0), for each element by itself: np.maximum, not np.max."
 BACKWARD = "The input decides where the gradient passes, not the gradient's own sign."
@@ -52,6 +52,7 @@ def test_central_differences(rng: np.random.Generator) -> None:
     drawn = Inputs(rng, one_shape(rng))
     layer = ReluLayer()
     expected = numerical_gradient(layer.forward, drawn.x, drawn.y_grad, "forward(x)")
+    check_not_zero(expected, "The numerical gradient of forward")
     x = drawn.x.copy()
     layer.forward(x)
     check_unchanged(x, drawn.x, "The x given to forward")
@@ -96,6 +97,9 @@ def test_all_off(rng: np.random.Generator) -> None:
     shape = one_shape(rng)
     x = -rng.uniform(0.1, 4.0, size=shape)
     layer = ReluLayer()
+    # After a batch without any negative value, since a layer may know of nothing but zeros.
+    check_not_zero(layer.forward(-x), "forward(x), all of x positive,")
+    check_not_zero(layer.backward(rng.normal(size=shape)), "backward(y_grad), all of x positive,")
     check_close(layer.forward(x), np.zeros(shape), "forward(x), all of x negative,", FORWARD)
     came = layer.backward(rng.normal(size=shape))
     check_close(came, np.zeros(shape), "backward(y_grad), all of x negative,", BACKWARD)
@@ -168,7 +172,7 @@ def test_arguments_unchanged(rng: np.random.Generator) -> None:
     drawn = Inputs(rng, one_shape(rng))
     x, y_grad = drawn.x.copy(), drawn.y_grad.copy()
     layer = ReluLayer()
-    layer.forward(x)
-    layer.backward(y_grad)
+    check_not_zero(layer.forward(x), "forward(x)")
+    check_not_zero(layer.backward(y_grad), "backward(y_grad)")
     check_unchanged(x, drawn.x, "The x given to forward")
     check_unchanged(y_grad, drawn.y_grad, "The y_grad given to backward")

@@ -3,7 +3,14 @@
 import numpy as np
 from draws import batch_shapes, memory_layouts, one_shape, whole_numbers
 from layers import SoftMaxLayer
-from util import as_numbers, check_close, check_gradient, check_unchanged, numerical_gradient
+from util import (
+    as_numbers,
+    check_close,
+    check_gradient,
+    check_not_zero,
+    check_unchanged,
+    numerical_gradient,
+)
 
 FORWARD = "Each row is a sample by itself: sum over its features (axis=1, keepdims=True)."
 BACKWARD = "dx = dy (diag(z) - z^T z) for each row, z being the row's probabilities."
@@ -130,6 +137,7 @@ def test_central_differences(rng: np.random.Generator) -> None:
     layer = SoftMaxLayer()
     layer.forward(rng.normal(size=x.shape))  # what was before must not matter
     expected = numerical_gradient(layer.forward, x, y_grad, "forward(x)")
+    check_not_zero(expected, "The numerical gradient of forward")
     layer.forward(x.copy())
     check_gradient(layer.backward(y_grad.copy()), expected, "backward(y_grad)", BACKWARD)
 
@@ -209,7 +217,7 @@ def test_arguments_unchanged(rng: np.random.Generator) -> None:
     y_grad = rng.normal(size=x.shape)
     x_before, y_grad_before = x.copy(), y_grad.copy()
     layer = SoftMaxLayer()
-    layer.forward(x)
-    layer.backward(y_grad)
+    check_not_zero(layer.forward(x), "forward(x)")
+    check_not_zero(layer.backward(y_grad), "backward(y_grad)")
     check_unchanged(x, x_before, "The x given to forward")
     check_unchanged(y_grad, y_grad_before, "The y_grad given to backward")

@@ -47,12 +47,16 @@ class Bug(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         How it goes wrong in a student's mind, in one clause.
     edits : tuple of Edit
         What differs from the reference.
+    keeps : tuple of str or None
+        The cases of its items that it may pass, such as `hidden:full/initial-bias`, without
+        parameters; None where that is left open.
     """
 
     id: str
     items: tuple[str, ...]
     mind: str
     edits: tuple[Edit, ...]
+    keeps: tuple[str, ...] | None = None
 
 
 class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

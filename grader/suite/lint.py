@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from grader.errors import GraderError
 from grader.lab import Project
 from grader.suite.implementations import right_solution
-from grader.suite.observation import Job, Observation, in_process
+from grader.suite.observation import Job, Observation
+from grader.suite.parallel import in_process
 from grader.suite.shapes import guarded_reference
 from grader.suite.source_rules import Breach, check_sources
 

@@ -1,15 +1,16 @@
-"""Observes many implementations at once, in as many processes as there are jobs."""
+"""Observes many implementations, several at once, and names the owner of one that cannot be run."""
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 
 from grader.errors import GraderError
 from grader.lab import Project
+from grader.model import Suite
 from grader.sandbox.launch import Sandbox
-from grader.suite.observation import Job, Observation, in_process, in_sandbox
+from grader.suite.collected import run_jobs
+from grader.suite.observation import SUITES, Job, Observation
 
 Progress = Callable[[int, int], None]
 """Told how many of how many implementations are done."""
@@ -21,6 +22,7 @@ def observe_all(
     sandbox: Sandbox | None,
     jobs: int,
     progress: Progress,
+    suites: Sequence[Suite] = SUITES,
 ) -> Iterator[tuple[str, tuple[Observation, ...]]]:
     """Observe implementations and yield each owner with what was seen, as they finish.
 
@@ -31,28 +33,49 @@ def observe_all(
     project : Project
         Where the tests are.
     sandbox : Sandbox or None
-        Where the implementations run; None for in-process.
+        Where the implementations run; None for in-process, for the project's own code alone.
     jobs : int
         How many processes to use.
     progress : callable
         Told after each.
+    suites : sequence of Suite
+        Public and hidden ones, or siblings, whose options would clash with those of hidden ones.
 
     Raises
     ------
     GraderError
         If one could not be run; it names the owner.
     """
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        owners = {pool.submit(_observe, job, project, sandbox): owner for owner, job in tasks}
-        for done, future in enumerate(as_completed(owners), 1):
-            failed = future.exception()
-            if isinstance(failed, GraderError):
-                pool.shutdown(cancel_futures=True)
-                raise GraderError(f"{owners[future]}: {failed.what}", failed.do) from failed
-            yield owners[future], future.result()
-            progress(done, len(tasks))
+    answered = 0
+    with closing(run_jobs([job for _, job in tasks], project, sandbox, jobs, suites)) as answers:
+        for number, answer in answers:
+            owner, job = tasks[number]
+            if isinstance(answer, str):
+                raise GraderError(
+                    f"{owner}: the cases of {', '.join(job.items)} could not be run: {answer}.",
+                    "Mend the test files or the implementation.",
+                )
+            answered += 1
+            yield owner, answer
+            progress(answered, len(tasks))
+    if answered < len(tasks):
+        raise GraderError(
+            f"Only {answered} of {len(tasks)} implementations were run: the process that runs "
+            "them ended early.",
+            "Run the command again; free memory first, if there is little.",
+        )
 
 
-def _observe(job: Job, project: Project, sandbox: Sandbox | None) -> tuple[Observation, ...]:
-    return in_process(job, project) if sandbox is None else in_sandbox(job, project, sandbox)
+def in_process(
+    job: Job, project: Project, suites: Sequence[Suite] = SUITES
+) -> tuple[Observation, ...]:
+    """Observe one implementation of the project's own, in a fork of this process.
+
+    Raises
+    ------
+    GraderError
+        If the cases could not be run.
+    """
+    tasks = [("the implementation", job)]
+    ((_, observed),) = observe_all(tasks, project, None, 1, lambda done, total: None, suites)
+    return observed

@@ -114,8 +114,9 @@ def verify(
     seeds : sequence of int
         Grading seeds. Of a bug or variant, only the items whose code differs run under each: the
         others run what the reference runs. Where there is more than one seed, all items run under
-        the first, which finds code that reaches into another item on import. Of a bug, the seeds
-        after the second end with the first hidden case that fails; a variant always runs whole.
+        the first, which finds code that reaches into another item on import. Of a bug, under the
+        seeds after the first, a hidden case that fails ends its item's part of the seed; a variant
+        always runs whole.
     jobs : int
         How many processes to use.
     sandbox : Sandbox or None
@@ -172,19 +173,17 @@ def _tasks(
 ) -> Iterable[tuple[str, Job]]:
     every = project.lab.test_items
     reference = right_solution(project)
-    first, rest = seeds[:1], seeds[1:]
     for start in range(0, len(seeds), SEEDS_AT_ONCE):
         yield (REFERENCE, Job(reference, every, seeds[start : start + SEEDS_AT_ONCE]))
-    yield (TEMPLATE, Job(template_files(project), every, first))
+    yield (TEMPLATE, Job(template_files(project), every, seeds[:1]))
     entries: list[Bug | Variant] = [*bugs]
     entries += [variant for variant in variants if across or not variant.bridge_only]
     for entry in entries:
         files = apply_edits(reference, entry.edits, entry.id)
         touched = _touched_items(project, {edit.file for edit in entry.edits})
-        yield (entry.id, Job(files, every if rest else touched, first))
-        if rest:
-            stops = Stops.AT_FAILURE_OF_SEED if isinstance(entry, Bug) else Stops.NEVER
-            yield (entry.id, Job(files, touched, rest, stops))
+        stops = Stops.AT_FAILURE_OF_SEED if isinstance(entry, Bug) else Stops.NEVER
+        items = every if len(seeds) > 1 else touched
+        yield (entry.id, Job(files, items, seeds, stops, later_items=touched))
 
 
 def _touched_items(project: Project, edited: set[str]) -> tuple[str, ...]:
@@ -225,6 +224,12 @@ def _bug_problems(bug: Bug, observed: Sequence[Observation], seeds: Sequence[int
                 "catches it."
             )
     for one in observed:
+        kept = bug.keeps is None or one.case.partition("[")[0] in bug.keeps
+        if one.passed and one.item in bug.items and one.seed == seeds[0] and not kept:
+            yield (
+                f"The bug {bug.id} ({bug.mind}) passes {one.case} with seed {one.seed}; make the "
+                f"test in {one.place} require more, or name the case in the bug's `keeps`."
+            )
         if not one.passed and one.item not in bug.items:
             yield (
                 f"The bug {bug.id} loses {one.case} as well, with seed {one.seed} ({one.said}); "

@@ -8,6 +8,7 @@ from util import (
     as_numbers,
     check_close,
     check_gradient,
+    check_not_zero,
     check_number,
     check_unchanged,
     numerical_gradient,
@@ -22,6 +23,8 @@ from layers import FullLayer
 SIZES = [(1, 3, 2), (4, 1, 2), (3, 2, 1), (2, 2, 2), (3, 4, 2)]
 
 BIAS_SHAPES = [(1, 2), (2,)]
+
+SLOPE = "The numerical gradient of forward"
 
 ROWS_AND_COLUMNS = "W has one row for each output and one column for each input; a sample is a row."
 
@@ -148,6 +151,7 @@ class TestFullLayer(unittest.TestCase):
             x, W, b, y_grad = draw(12, n_b, n_i, n_o)
             layer = layer_with(W, b)
             expected = numerical_gradient(layer.forward, x, y_grad, "forward(x)")
+            check_not_zero(expected, SLOPE)
             layer.forward(x)
             transposed = [y_grad @ W.T] if n_i == n_o else []
             check_gradient(
@@ -168,6 +172,7 @@ class TestFullLayer(unittest.TestCase):
             return layer.forward(x)
 
         expected = numerical_gradient(forward_with, W, y_grad, "forward(x)")
+        check_not_zero(expected, SLOPE)
         layer.W = W.copy()
         layer.forward(x)
         layer.backward(y_grad)
@@ -189,6 +194,7 @@ class TestFullLayer(unittest.TestCase):
             return layer.forward(x)
 
         expected = numerical_gradient(forward_with, b, y_grad, "forward(x)")
+        check_not_zero(expected, SLOPE)
         layer.b = like_own(layer, b)
         layer.forward(x)
         layer.backward(y_grad)
@@ -263,8 +269,8 @@ class TestFullLayer(unittest.TestCase):
         x, W, b, y_grad = draw(19, 4, 3, 2)
         x_before, y_grad_before = x.copy(), y_grad.copy()
         layer = layer_with(W, b)
-        as_numbers(layer.forward(x), "forward(x)", shapes=[(4, 2)])
-        as_numbers(layer.backward(y_grad), "backward(y_grad)", shapes=[(4, 3)])
+        check_not_zero(layer.forward(x), "forward(x)")
+        check_not_zero(layer.backward(y_grad), "backward(y_grad)")
         layer.update_param(0.1)
         check_unchanged(x, x_before, "The x given to forward")
         check_unchanged(y_grad, y_grad_before, "The y_grad given to backward")

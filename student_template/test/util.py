@@ -228,6 +228,18 @@ def check_classes(
         _fail(f"{what} gives the wrong classes.", facts, hint)
 
 
+def check_not_zero(came: Any, what: str, hint: str = "") -> np.ndarray:
+    """Check that an array does not hold zeros alone, and return it as float64.
+
+    Zeros agree with one another: a gradient of zeros with the slope of an output that is always 0.
+    """
+    __tracebackhide__ = True
+    array = as_numbers(came, what, hint)
+    if not np.any(array):
+        _fail(f"{what} is 0 everywhere.", [("came", _show(array))], hint)
+    return array
+
+
 def check_unchanged(array: np.ndarray, before: np.ndarray, what: str) -> None:
     """Check that an array which a test gave to your code still holds what it held before."""
     __tracebackhide__ = True

@@ -9,7 +9,8 @@ from grader.lab import Project
 from grader.suite.implementations import right_solution, template_files
 from grader.suite.lint import lint
 from grader.suite.new_case import add_case
-from grader.suite.observation import Job, in_process
+from grader.suite.observation import Job
+from grader.suite.parallel import in_process
 
 
 @pytest.mark.parametrize("item", ["full", "relu", "softmax", "cross_entropy", "sequential"])

@@ -109,7 +109,7 @@ def test_a_test_that_flakes_is_found_by_its_seed(copied: Project) -> None:
 def test_a_bug_that_never_ends_is_caught(
     copied: Project, write_bug: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("grader.suite.observation.CASE_SECONDS", 1)
+    monkeypatch.setattr("grader.suite.seed_loop.CASE_CPU_SECONDS", 1)
     endless = Edit(
         "layers/sequential.py",
         old="        for _ in range(epochs):\n",

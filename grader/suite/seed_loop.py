@@ -1,0 +1,133 @@
+"""Runs the cases of one job, each once a seed, in a pytest session that has collected them."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Sequence
+from types import FrameType
+
+import pytest
+
+from grader.checks.case_plugin import CASE, CasePlugin
+from grader.model import Suite
+from grader.suite.observation import Job, Observation, Stops
+
+CASE_CPU_SECONDS = 2
+"""What an in-process case may compute; a right one needs a hundredth of it, and a machine that is
+busy with other work does not change that."""
+
+CASE_SECONDS = 60
+"""How long an in-process case may take that computes nothing, such as one that sleeps."""
+
+
+class CaseTookTooLong(BaseException):
+    """The case ran longer than any right implementation needs.
+
+    Not an `Exception`, so that no implementation catches it and goes on.
+    """
+
+
+class SeedLoop:
+    """Takes the place of pytest's loop.
+
+    Parameters
+    ----------
+    items : sequence of pytest.Item
+        The job's cases, in the order to run them in.
+    job : Job
+        Seeds, and when to leave cases out.
+    bridge : CasePlugin or None
+        What runs the cases across the bridge; None for in-process.
+    """
+
+    def __init__(self, items: Sequence[pytest.Item], job: Job, bridge: CasePlugin | None) -> None:
+        self._items = items
+        self._job = job
+        self._bridge = bridge
+        self._seconds = 0.0
+        self._said = ""
+        self._failed = False
+        self._failures: Counter[str] = Counter()
+        self._observed: list[Observation] = []
+
+    def run(self, session: pytest.Session) -> tuple[Observation, ...]:
+        """Run the cases and return what was seen, up to where the job or the bridge stopped."""
+        if self._bridge is None:
+            signal.signal(signal.SIGPROF, _too_long)
+            signal.signal(signal.SIGALRM, _too_long)
+        for number, seed in enumerate(self._job.seeds):
+            lost: set[str] = set()
+            items = self._items if number == 0 else self._later()
+            for item, following in zip(items, [*items[1:], None], strict=True):
+                if item.stash[CASE].item in lost:
+                    continue
+                self._run_case(item, following, seed)
+                if self._failed:
+                    self._failures[item.nodeid] += 1
+                    if self._job.stops is Stops.AT_FAILURE:
+                        return tuple(self._observed)
+                    if self._job.stops is Stops.AT_FAILURE_OF_SEED and number > 0:
+                        lost.add(item.stash[CASE].item)
+                if session.shouldstop:
+                    return tuple(self._observed)
+        return tuple(self._observed)
+
+    def _later(self) -> list[pytest.Item]:
+        """Return what runs under a seed after the first: public cases have seeds of their own."""
+        wanted = self._job.items if self._job.later_items is None else self._job.later_items
+        later = [
+            item
+            for item in self._items
+            if item.stash[CASE].suite is not Suite.PUBLIC and item.stash[CASE].item in wanted
+        ]
+        if self._job.stops is Stops.AT_FAILURE_OF_SEED:
+            later.sort(key=lambda item: -self._failures[item.nodeid])
+        return later
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note how a phase of the case went."""
+        self._seconds += report.duration
+        if not report.passed:
+            self._failed = True
+            said = str(report.longrepr).strip().splitlines()
+            self._said = self._said or (said[-1][:300] if said else report.outcome)
+
+    def _run_case(self, item: pytest.Item, following: pytest.Item | None, seed: int) -> None:
+        self._seconds, self._said, self._failed = 0.0, "", False
+        case = item.stash[CASE]
+        seed = self._job.seed_of.get(case.id, seed)
+        item.config.option.seed = seed
+        if self._bridge is not None:
+            self._bridge.seed = seed
+        item.user_properties.clear()
+        # In a sandbox the bridge's own deadline ends a case.
+        self._bound(CASE_CPU_SECONDS, CASE_SECONDS)
+        try:
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        finally:
+            self._bound(0, 0)
+        margins = [value for name, value in item.user_properties if name == "error_over_tolerance"]
+        file, line, _ = item.location
+        self._observed.append(
+            Observation(
+                f"{case.suite}:{case.id}",
+                case.item,
+                seed,
+                not self._failed,
+                self._seconds,
+                float(str(margins[-1])) if margins else None,
+                f"{file}:{(line or 0) + 1}",
+                self._said,
+            )
+        )
+
+    def _bound(self, cpu_seconds: float, seconds: float) -> None:
+        if self._bridge is None:
+            # Again and again, since a bare `except` would end no loop.
+            signal.setitimer(signal.ITIMER_PROF, cpu_seconds, cpu_seconds)
+            signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+
+
+def _too_long(number: int, frame: FrameType | None) -> None:
+    raise CaseTookTooLong("longer than any right implementation needs")
