@@ -49,9 +49,9 @@ def corpus(project: Project) -> Corpus:
 
 
 def observe(
-    tasks: Sequence[tuple[str, Job]], project: Project
+    tasks: Sequence[tuple[str, Job]], project: Project, suites: tuple[Suite, ...] = SIBLINGS
 ) -> Iterator[tuple[str, tuple[Observation, ...]]]:
-    return observe_all(tasks, project, None, JOBS, lambda done, total: None)
+    return observe_all(tasks, project, None, JOBS, lambda done, total: None, suites)
 
 
 def failed_cases(observed: Sequence[Observation]) -> set[str]:
@@ -93,10 +93,7 @@ def test_siblings_share_no_text_with_the_hidden_tests(project: Project) -> None:
 
 def test_the_reference_passes_every_sibling_under_many_seeds(project: Project) -> None:
     solution = right_solution(project)
-    tasks = [
-        (item, Job(solution, (item,), tuple(range(SEEDS)), suites=SIBLINGS))
-        for item in project.lab.test_items
-    ]
+    tasks = [(item, Job(solution, (item,), tuple(range(SEEDS)))) for item in project.lab.test_items]
     runs = 0
     for _, observed in observe(tasks, project):
         runs += len(observed)
@@ -105,8 +102,8 @@ def test_the_reference_passes_every_sibling_under_many_seeds(project: Project) -
 
 
 def test_the_template_fails_every_sibling(project: Project) -> None:
-    job = Job(template_files(project), project.lab.test_items, (1,), suites=SIBLINGS)
-    observed = in_process(job, project)
+    job = Job(template_files(project), project.lab.test_items, (1,))
+    observed = in_process(job, project, SIBLINGS)
     assert failed_cases(observed) == set(sibling_ids(project))
 
 
@@ -125,7 +122,7 @@ def test_right_but_unusual_solutions_pass_every_sibling(project: Project, corpus
         if not variant.bridge_only:
             files = apply_edits(solution, variant.edits, variant.id)
             items = changed_items(project, {edit.file for edit in variant.edits})
-            tasks.append((variant.id, Job(files, items, (1,), suites=SIBLINGS)))
+            tasks.append((variant.id, Job(files, items, (1,))))
     assert tasks
     for name, observed in observe(tasks, project):
         assert [(name, o.case, o.said) for o in observed if not o.passed] == []
@@ -143,12 +140,13 @@ def test_siblings_pass_what_is_right_across_the_bridge(
                 apply_edits(solution, edits, name),
                 changed_items(project, {edit.file for edit in edits} or {"all"}),
                 (1,),
-                suites=SIBLINGS,
             ),
         )
         for name, edits in {"reference": (), **right}.items()
     ]
-    for name, observed in observe_all(tasks, project, process_sandbox, JOBS, lambda *_: None):
+    for name, observed in observe_all(
+        tasks, project, process_sandbox, JOBS, lambda *_: None, SIBLINGS
+    ):
         assert observed
         assert [(name, o.case, o.said) for o in observed if not o.passed] == []
 
@@ -165,11 +163,8 @@ def shown_pairs(project: Project, bugs: Sequence[Bug]) -> dict[tuple[str, str], 
 
     def lost(suites: tuple[Suite, ...]) -> dict[str, set[str]]:
         own = seed_of if suites == SIBLINGS else {}
-        tasks = [
-            (bug.id, Job(files[bug.id], bug.items, seeds, suites=suites, seed_of=own))
-            for bug in bugs
-        ]
-        return {bug: failed_cases(observed) for bug, observed in observe(tasks, project)}
+        tasks = [(bug.id, Job(files[bug.id], bug.items, seeds, seed_of=own)) for bug in bugs]
+        return {bug: failed_cases(observed) for bug, observed in observe(tasks, project, suites)}
 
     hidden, seen = lost(HIDDEN), lost(SIBLINGS)
     return {(case, bug): case in seen[bug] for bug in hidden for case in sorted(hidden[bug])}

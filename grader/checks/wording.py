@@ -30,11 +30,12 @@ def public_feedback(error: BaseException, outcome: Outcome, how: str) -> tuple[s
 
 
 def hidden_feedback(about: str, error: BaseException, outcome: Outcome) -> tuple[str, ...]:
-    """Say what the case is about and how it ended, and nothing that student code could shape.
+    """Say what the case is about and how it ended, in words of a closed set.
 
-    An exception's text, its class name and its line could all carry hidden values out; the name
-    of its nearest built-in ancestor cannot, and neither can a diagnosis, which is one sentence of
-    a closed set.
+    An exception's text, its class name and its line could all carry hidden values out. Student
+    code can choose which built-in exception it raises, and with it a few bits a case; that much is
+    accepted, since the name tells an honest student most of what went wrong (docs/security.md). A
+    diagnosis is one sentence of a closed set, which the tests choose.
     """
     if isinstance(error, StudentRaised) and outcome is Outcome.FAILED:
         return (f"{about}: your code raised {error.builtin}",)

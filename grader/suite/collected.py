@@ -15,7 +15,7 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import BinaryIO, NoReturn
@@ -51,7 +51,7 @@ def run_jobs(
     sandbox: Sandbox | None,
     at_once: int,
     suites: Sequence[Suite],
-) -> Iterator[tuple[int, Answer]]:
+) -> Generator[tuple[int, Answer], None, None]:
     """Run jobs and yield the number of each with its answer, as they end.
 
     Parameters
