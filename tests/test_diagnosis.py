@@ -486,7 +486,7 @@ def test_every_diagnosis_is_asked_for() -> None:
 # For bugs whose words leave no doubt, everything that they may be called, and must be.
 BUGS_AND_NAMES = {
     "full-forward-samples-as-columns": {"TRANSPOSED", "SHAPE_TRANSPOSED"},
-    "full-input-gradient-as-columns": {"TRANSPOSED", "SHAPE_TRANSPOSED"},
+    "full-input-gradient-as-columns": {"TRANSPOSED"},
     "full-bias-gradient-column": {"TRANSPOSED", "SHAPE_TRANSPOSED"},
     "full-input-gradient-transposed-if-it-can": {"MATRIX_TRANSPOSED"},
     "full-pair-square-both-ways": {"MATRIX_TRANSPOSED", "TRANSPOSED"},
@@ -516,7 +516,7 @@ BUGS_AND_NAMES = {
     "cross_entropy-gradient-averaged-twice": {"OVER_BATCH"},
     "cross_entropy-divides-by-classes": {"OVER_COLUMNS"},
     "cross_entropy-no-minus": {"WRONG_SIGN"},
-    "cross_entropy-gradient-transposed": {"TRANSPOSED", "SHAPE_TRANSPOSED"},
+    "cross_entropy-gradient-transposed": {"TRANSPOSED"},
     "cross_entropy-log2": set(),
     "cross_entropy-first-sample-only": set(),
     "cross_entropy-returns-inside-the-loop": set(),

@@ -192,7 +192,7 @@ def test_arguments_unchanged(rng: np.random.Generator) -> None:
     batch = Batch(rng, one_shape(rng))
     x, t = batch.x.copy(), batch.t.copy()
     layer = CrossEntropyLayer()
-    check_not_zero(layer.forward(x, t), "forward(x, t)")
+    check_number(layer.forward(x, t), batch.loss, "forward(x, t)")
     check_not_zero(layer.backward(), "backward()")
     check_unchanged(x, batch.x, "The x given to forward")
     check_unchanged(t, batch.t, "The t given to forward")

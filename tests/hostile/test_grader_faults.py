@@ -75,7 +75,8 @@ def temporary(
 ) -> Iterator[Path]:
     """A folder of the test's own for everything that is temporary but pytest's."""
     tmp_path_factory.getbasetemp()
-    folder = Path(tempfile.mkdtemp(prefix="nn-faults-"))
+    # Not below another test's folder: a unix socket's path is short.
+    folder = Path(tempfile.mkdtemp(prefix="nn-faults-", dir="/tmp"))  # noqa: S108
     folder.chmod(0o755)
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield folder
