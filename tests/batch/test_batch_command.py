@@ -139,7 +139,7 @@ def test_an_interrupted_batch_says_how_to_go_on(archives: Path, tmp_path: Path) 
         stderr=subprocess.PIPE,
         text=True,
         # Whoever runs the tests in the background has it ignored, and it would be inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     while not process.stderr.readline().startswith("1/6"):

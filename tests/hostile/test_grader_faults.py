@@ -76,7 +76,7 @@ def temporary(
     """A folder of the test's own for everything that is temporary but pytest's."""
     tmp_path_factory.getbasetemp()
     # Not below another test's folder: a unix socket's path is short.
-    folder = Path(tempfile.mkdtemp(prefix="nn-faults-", dir="/tmp"))  # noqa: S108
+    folder = Path(tempfile.mkdtemp(prefix="nn-faults-", dir="/tmp"))
     folder.chmod(0o755)
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield folder
