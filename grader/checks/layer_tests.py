@@ -6,6 +6,7 @@ the fork writes `report.json` (pytest-json-report's, each test with its `case`) 
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import resource
@@ -204,6 +205,8 @@ def run_cases(
     GraderError or None
         Why the cases could not all be run, if so.
     """
+    # What is loaded now stays: the collector need not look at it again for every few messages.
+    gc.freeze()
     lab = project.lab
     session = make_session(cell, lab)
     folders = test_folders(project, suites)
