@@ -19,6 +19,7 @@ from grader.lab import Project
 from grader.model import (
     Audience,
     CaseResult,
+    Decision,
     Flag,
     ItemResult,
     Outcome,
@@ -253,3 +254,10 @@ def test_a_write_that_fails_half_way_leaves_the_old_report_and_nothing_else(
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_students_read_why_a_person_decided_and_not_who() -> None:
+    decision = Decision("Ada", "2026-11-24T10:00:00+01:00", "axes", 8.0, Outcome.NEEDS_REVIEW)
+    item = ItemResult("plots", "", 10.0, Outcome.PARTIAL, points=8.0, decision=decision)
+    shown_decision = shown(report_of(item), Audience.STUDENT)["items"][0]["decision"]
+    assert (shown_decision["who"], shown_decision["why"]) == ("staff", "axes")

@@ -44,8 +44,13 @@ def for_students(report: Report) -> Report:
 def _item_for_students(item: ItemResult) -> ItemResult:
     # What went wrong on our side may quote a log, and with it what a hidden test said.
     feedback = (NOT_YOUR_FAULT,) if item.outcome is Outcome.GRADER_ERROR else item.feedback
+    decision = item.decision
+    if decision is not None:
+        # That a person decided, and why, is the student's to know; which of the staff is not.
+        decision = msgspec.structs.replace(decision, who="staff")
     return msgspec.structs.replace(
         item,
+        decision=decision,
         output="",
         proposed=None,
         artefacts=(),
