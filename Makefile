@@ -83,7 +83,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(CURDIR)/$(LOCK_ENV)/bin/pip-comp
 lock: ## Pin the packages of pyproject.toml and of the image, with hashes
 	@$(PYTHON) -m venv $(LOCK_ENV)
 	@$(LOCK_ENV)/bin/python -m pip --disable-pip-version-check --quiet install pip-tools
-	@$(COMPILE) --extra dev --build-deps-for editable --output-file requirements.lock pyproject.toml
+	@$(COMPILE) --extra dev --extra cluster --build-deps-for editable --output-file requirements.lock pyproject.toml
 	@cd docker && $(COMPILE) --output-file requirements.lock requirements.in
 
 clean: ## Remove everything that make made, .venv included

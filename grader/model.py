@@ -365,3 +365,34 @@ class Graded(msgspec.Struct, frozen=True):
 
     report: Report
     artefacts: Mapping[str, bytes] = MappingProxyType({})
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One submission of a batch.
+
+    Attributes
+    ----------
+    key : str
+        Its folder below `submissions/`.
+    archive : str
+        The file name that the student gave it.
+    report : Report or None
+        None where the archive could not be graded at all.
+    problem : str
+        Why there is no report, or no score for a reason of the grader's.
+    superseded : tuple of str
+        Earlier archives of the same student.
+    """
+
+    key: str
+    archive: str
+    report: Report | None
+    problem: str = ""
+    superseded: tuple[str, ...] = ()
+
+    @property
+    def needs_regrade(self) -> bool:
+        """Whether something of ours kept it from being graded."""
+        return self.report is None or any(
+            item.outcome is Outcome.GRADER_ERROR for item in self.report.items
+        )

@@ -11,45 +11,16 @@ from pathlib import Path
 import msgspec
 
 from grader.atomic_file import write_atomically
+from grader.batch.manifest import Manifest, decode, encode
 from grader.batch.source import Handed
-from grader.errors import GraderError
+from grader.errors import ConfigurationError, GraderError
 from grader.lab import Lab
-from grader.model import Audience, Graded, Outcome, Report
+from grader.model import Audience, Entry, Graded, Outcome, Report
 from grader.overrides import Override, apply_overrides, read_overrides
 from grader.report.json_report import to_json
 
 SUMMARY_SCHEMA = "grader-batch/1"
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One submission of a batch.
-
-    Attributes
-    ----------
-    key : str
-        Its folder below `submissions/`.
-    archive : str
-        The file name that the student gave it.
-    report : Report or None
-        None where the archive could not be graded at all.
-    problem : str
-        Why there is no report, or no score for a reason of the grader's.
-    superseded : tuple of str
-        Earlier archives of the same student.
-    """
-
-    key: str
-    archive: str
-    report: Report | None
-    problem: str = ""
-    superseded: tuple[str, ...] = ()
-
-    @property
-    def needs_regrade(self) -> bool:
-        """Whether something of ours kept it from being graded."""
-        return self.report is None or any(
-            item.outcome is Outcome.GRADER_ERROR for item in self.report.items
-        )
+MANIFEST = "batch.json"
 
 
 class BatchFolder:
@@ -68,9 +39,65 @@ class BatchFolder:
         """Return where a submission's report is."""
         return self.folder / "submissions" / key / "report.json"
 
+    def artefacts_path(self, key: str) -> Path:
+        """Return the folder of the pictures that a submission's report names."""
+        return self.folder / "submissions" / key / "artefacts"
+
+    def problem_path(self, key: str) -> Path:
+        """Return where it is said why a submission could not be graded, if it could not."""
+        return self.folder / "submissions" / key / "problem.txt"
+
+    @property
+    def overrides_path(self) -> Path:
+        """Where people's decisions are, if there are any."""
+        return self.folder / "overrides.json"
+
+    def begin(self, manifest: Manifest) -> None:
+        """Write down what the batch sets out to do."""
+        write_atomically(self.folder / MANIFEST, encode(manifest))
+
+    def manifest(self) -> Manifest:
+        """Return what the batch set out to do.
+
+        Raises
+        ------
+        ConfigurationError
+            If the folder holds no batch.
+        """
+        path = self.folder / MANIFEST
+        try:
+            return decode(path.read_bytes())
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.folder} holds no batch ({MANIFEST}: {error.strerror}).",
+                "Name the folder that `grader batch --out` wrote.",
+            ) from error
+        except msgspec.DecodeError as error:
+            raise ConfigurationError(
+                f"{path} does not say what the batch is ({error}).", "Run the batch again."
+            ) from error
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return every submission of the batch with what is known of it now, by key.
+
+        Raises
+        ------
+        GraderError
+            If the folder holds no batch, or a report in it cannot be read.
+        """
+        return tuple(self._entry(handed) for handed in self.manifest().handed)
+
+    def _entry(self, handed: Handed) -> Entry:
+        problem = self.problem_path(handed.key)
+        if problem.exists():
+            return entry_of(handed, None, problem.read_text())
+        if not self.report_path(handed.key).exists():
+            return entry_of(handed, None, "It was not graded yet. Run the batch again.")
+        return entry_of(handed, self.read(handed.key))
+
     def overrides(self) -> tuple[Override, ...]:
         """Return people's decisions; none if there is no file of them."""
-        path = self.folder / "overrides.json"
+        path = self.overrides_path
         return read_overrides(path) if path.exists() else ()
 
     def write(self, key: str, graded: Graded, overrides: Sequence[Override]) -> Report:
@@ -78,9 +105,14 @@ class BatchFolder:
         report = apply_overrides(graded.report, overrides)
         path = self.report_path(key)
         for name, picture in graded.artefacts.items():
-            write_atomically(path.parent / "artefacts" / name, picture)
+            write_atomically(self.artefacts_path(key) / name, picture)
         write_atomically(path, to_json(report, Audience.STAFF))
+        self.problem_path(key).unlink(missing_ok=True)
         return report
+
+    def write_problem(self, key: str, problem: str) -> None:
+        """Say why a submission could not be graded; an older report of it counts no more."""
+        write_atomically(self.problem_path(key), problem.encode())
 
     def read(self, key: str) -> Report:
         """Read a submission's report.
@@ -105,7 +137,10 @@ class BatchFolder:
 
 
 def entry_of(handed: Handed, report: Report | None, problem: str = "") -> Entry:
-    """Return a submission's entry."""
+    """Return a submission's entry; what the grader failed on in its report is its problem."""
+    if report is not None:
+        broken = [item for item in report.items if item.outcome is Outcome.GRADER_ERROR]
+        problem = " ".join(line for item in broken for line in item.feedback)
     return Entry(handed.key, handed.name, report, problem, handed.superseded)
 
 

@@ -16,10 +16,10 @@ import msgspec
 
 from grader.batch.cache import ResultCache
 from grader.batch.content_key import content_key
-from grader.batch.folder import BatchFolder, Entry, entry_of
+from grader.batch.folder import BatchFolder, entry_of
 from grader.batch.source import Handed
 from grader.errors import GraderError
-from grader.model import Judged, Progress, Report, Submission
+from grader.model import Entry, Judged, Progress, Report, Submission
 from grader.overrides import Override
 from grader.pipeline import Plan, grade
 from grader.sandbox.lifetime import end_with
@@ -112,7 +112,7 @@ def _round(
         for future in as_completed_telling(futures, words, tell):
             one = futures[future]
             tell(Told(one.key, None))
-            yield one, _entry(one, future)
+            yield one, _entry(one, future, folder)
     finally:
         # Whoever stops the batch does not wait for what is running: it is not lost but for that.
         pool.shutdown(wait=False, cancel_futures=True)
@@ -141,11 +141,12 @@ PAUSE = 0.2
 """Seconds between two looks at what the processes say."""
 
 
-def _entry(one: Handed, future: Future[tuple[Report | None, str]]) -> Entry:
+def _entry(one: Handed, future: Future[tuple[Report | None, str]], folder: BatchFolder) -> Entry:
     try:
         report, problem = future.result()
     except BrokenProcessPool:
-        return entry_of(one, None, "The process that graded it was killed. Grade it again.")
+        report, problem = None, "The process that graded it was killed. Grade it again."
+        folder.write_problem(one.key, problem)
     return entry_of(one, report, problem)
 
 
@@ -174,13 +175,16 @@ def _grade_one(
             _words.put(Told(one.key, progress))
 
     own = msgspec.structs.replace(plan, watch=watch)
+    place = BatchFolder(folder)
     try:
         graded = grade(one.path, own, CachedItems(cache, own), one.name, one.lms)
-        report = BatchFolder(folder).write(one.key, graded, overrides)
+        return place.write(one.key, graded, overrides), ""
     except GraderError as error:
-        return None, str(error)
+        problem = str(error)
     except Exception as error:
         # A mistake of ours that nobody foresaw must not take the others along.
-        return None, f"The grader failed ({type(error).__name__}: {error}). Report this."
-    broken = [item for item in report.items if item.outcome.value == "GRADER_ERROR"]
-    return report, " ".join(line for item in broken for line in item.feedback)
+        problem = f"The grader failed ({type(error).__name__}: {error}). Report this."
+    # Where not even that can be written, as on a full disk, the batch says it in the end.
+    with suppress(GraderError):
+        place.write_problem(one.key, problem)
+    return None, problem

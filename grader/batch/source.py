@@ -40,7 +40,7 @@ class Handed(msgspec.Struct, frozen=True):
     key : str
         The student, as a name for a folder; the same for all of a student's archives.
     path : Path
-        The archive.
+        The archive; absolute.
     name : str
         The file name that the student gave it.
     lms : dict of str to str or None
@@ -95,6 +95,7 @@ def read_source(folder: Path, lab_name: str) -> Source:
     ConfigurationError
         If it is no folder, or holds no archive.
     """
+    folder = folder.absolute()
     if not folder.is_dir():
         raise ConfigurationError(
             f"{folder} is not a folder.", "Unpack the LMS's download and name the folder."

@@ -22,13 +22,15 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.batch.cache import default_cache
-from grader.batch.folder import BatchFolder, Entry
+from grader.batch.folder import BatchFolder
+from grader.batch.manifest import Manifest
 from grader.batch.runner import Tell, Told, run_batch
 from grader.batch.source import Source, read_source
 from grader.cli.console import log
 from grader.cli.grade import make_plan
 from grader.errors import ConfigurationError
 from grader.lab import find_project
+from grader.model import Entry
 from grader.sandbox.choice import SandboxKind
 
 MOST_NAMED = 5
@@ -87,6 +89,16 @@ def batch(
     found = read_source(source, project.lab.lab.name)
     folder.overrides()  # Before hours of work, rather than after: a file that cannot be read.
     plan = make_plan(project, sandbox, only, seed)
+    folder.begin(
+        Manifest(
+            source=source.absolute(),
+            sandbox=sandbox,
+            items=tuple(plan.items),
+            seed=plan.seed,
+            handed=found.handed,
+            passed_over=found.passed_over,
+        )
+    )
     entries: list[Entry] = []
     with _showing(len(found.handed), quiet) as (tell, done):
         try:

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from grader.batch.folder import BatchFolder, Entry, gradebook
+from grader.batch.folder import BatchFolder, gradebook
 from grader.demo import EXAMPLES, example_files, zip_files
+from grader.errors import ConfigurationError
 from grader.lab import Project
+from grader.model import Entry
 from grader.overrides import Override, write_overrides
 
 ONLY = "structure,relu,cross_entropy"
@@ -175,6 +177,28 @@ def test_a_name_that_a_spreadsheet_would_compute_is_kept_as_text(project: Projec
     table = gradebook([entry], project.lab).decode()
     assert "'=key,\"'=HYPERLINK" in table
     assert "needs regrade" in table
+
+
+def test_the_folder_tells_what_is_known_of_each_submission(archives: Path, tmp_path: Path) -> None:
+    run(archives, tmp_path / "out", tmp_path / "cache")
+    folder = BatchFolder(tmp_path / "out")
+    assert folder.manifest().items == tuple(ONLY.split(","))
+    assert [entry.key for entry in folder.entries()] == sorted(results(tmp_path / "out"))
+    assert not any(entry.needs_regrade for entry in folder.entries())
+    folder.write_problem("NO_ZIP", "The disk was full.")
+    broken = {entry.key: entry for entry in folder.entries()}["NO_ZIP"]
+    # An older report would be taken for a grade.
+    assert (broken.report, broken.problem) == (None, "The disk was full.")
+    assert run(archives, tmp_path / "out", tmp_path / "cache").returncode == 0
+    assert not any(entry.needs_regrade for entry in folder.entries())
+
+
+def test_a_folder_without_a_batch_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="holds no batch"):
+        BatchFolder(tmp_path).entries()
+    (tmp_path / "batch.json").write_text("{}")
+    with pytest.raises(ConfigurationError, match="does not say what the batch is"):
+        BatchFolder(tmp_path).entries()
 
 
 def test_a_report_that_cannot_be_read_is_named(tmp_path: Path) -> None:
