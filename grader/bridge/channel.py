@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from grader.bridge import protocol, values
 from grader.bridge.faults import (
     BrokenProtocol,
@@ -20,6 +18,7 @@ from grader.bridge.faults import (
     StudentRaised,
 )
 from grader.bridge.frames import BadFrame, DeadlinePassed, Stream, StreamClosed
+from grader.bridge.given_arrays import GivenArrays
 from grader.bridge.host_registry import LAYER_REACH, HostRegistry, Reach
 from grader.errors import GraderError
 
@@ -64,7 +63,8 @@ class Channel:
         self._random = random.Random(os.urandom(16))  # noqa: S311
         self._proxy_of: Callable[[protocol.Remote], object] = _refuse
         self._handle_of: Callable[[object], protocol.Remote | None] = lambda value: None
-        self._told: deque[tuple[int, list[values.AnyArray]]] = deque()
+        self._given = GivenArrays()
+        self._told: deque[int] = deque()
         self._objects_made = 0
         self.fault: StudentFault | None = None
 
@@ -89,6 +89,7 @@ class Channel:
         """Forget earlier objects and seed the process's global generators."""
         self._stream.deadline = deadline
         self._hosts.clear()
+        self._given.clear()
         self._objects_made = 0
         self._tell(protocol.BeginCase(self._number(), seed))
 
@@ -150,16 +151,22 @@ class Channel:
         if len(self._told) >= MOST_TOLD:
             self.flush()
         self._guarded(lambda: self._stream.send(protocol.encode(request)))
-        self._told.append((request.id, arrays or []))
+        self._expect(request, arrays)
         if self._hosts:
             # Once student code can call back, the process takes whatever it receives before the
             # answer for a request made meanwhile, so that nothing may lie ready for it.
             self.flush()
 
+    def _expect(self, request: _Request, arrays: list[values.AnyArray] | None) -> None:
+        """Note that a reply will come, and which arrays it may tell changes of."""
+        self._told.append(request.id)
+        if arrays:
+            self._given.add(request.id, arrays)
+
     def _ask(self, request: _Request, arrays: list[values.AnyArray] | None = None) -> Any:
         """Send a request and wait for its result."""
         self._guarded(lambda: self._stream.send(protocol.encode(request)))
-        self._told.append((request.id, arrays or []))
+        self._expect(request, arrays)
         return self._guarded(self._settle_told)
 
     def _guarded(self, exchange: Callable[[], Any]) -> Any:
@@ -181,14 +188,15 @@ class Channel:
         failed: Exception | None = None
         result: Any = None
         while self._told:
-            number, arrays = self._told[0]
-            reply = self._receive_reply(number)
+            reply = self._receive_reply(self._told[0])
             self._told.popleft()
-            _write_back(reply.mutated, arrays)
+            if reply.mutated:
+                self._given.write_back(reply.mutated)
             if isinstance(reply, protocol.Raised):
                 failed = failed or self._error(reply)
             elif failed is None:
                 result = values.from_wire(reply.value, self._value_of)
+        self._given.forget_old()
         if failed is not None:
             raise failed
         return result
@@ -240,18 +248,6 @@ class Channel:
             return protocol.HostRaised(ask.id, number, type(error).__name__, str(error)[:600])
         finally:
             self._told = outer
-
-
-def _write_back(mutated: list[protocol.Mutation], arrays: list[values.AnyArray]) -> None:
-    """Repeat on the test's arrays what the student's code did to its copies of them."""
-    for mutation in mutated:
-        if not 0 <= mutation.index < len(arrays):
-            raise BadFrame("a change to an argument that there was not")
-        ours, theirs = arrays[mutation.index], values.array_from_wire(mutation.array)
-        if ours.dtype != theirs.dtype or ours.shape != theirs.shape:
-            raise BadFrame("a change to an argument of another shape or dtype")
-        if ours.flags.writeable:
-            np.copyto(ours, theirs)
 
 
 def _refuse(wire: protocol.Remote) -> object:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from grader.bridge import protocol, values
+from grader.bridge.argument_watch import ArgumentWatch
 from grader.bridge.frames import Stream
 from grader.bridge.host_object import HOST_EXCEPTIONS, HostObject, handle_of, make_host_object
 from grader.bridge.services import LAYERS, ServiceClasses
@@ -68,6 +69,7 @@ class _Server:
         self._objects: dict[int, object] = {}
         self._handles: dict[int, int] = {}
         self._host_objects: dict[int, HostObject] = {}
+        self._watch = ArgumentWatch()
         self._next_ask = 0
 
     def run(self) -> None:
@@ -82,28 +84,30 @@ class _Server:
         self._stream.send(protocol.encode(message))
 
     def _answer(self, request: Any) -> None:
-        arguments = _Arguments()
+        # Held until the reply is made: the watch alone would not keep them alive.
+        arrays: list[values.AnyArray] = []
         try:
-            result = self._carry_out(request, arguments)
+            result = self._carry_out(request, arrays)
             reply: protocol.Wire = protocol.Returned(
-                request.id, values.to_wire(result, self._handle_of), arguments.mutations()
+                request.id, values.to_wire(result, self._handle_of), self._watch.changes()
             )
         # Student code may raise anything, SystemExit and KeyboardInterrupt among it.
         except BaseException as error:
-            reply = self._describe(request.id, error, arguments)
+            reply = self._describe(request.id, error)
         self._send(reply)
 
-    def _carry_out(self, request: Any, arguments: _Arguments) -> object:
+    def _carry_out(self, request: Any, arrays: list[values.AnyArray]) -> object:
         match request:
             case protocol.New():
-                maker = self._classes.find(request.name, request.module)
-                made = maker(*self._args(request, arguments), **self._kwargs(request, arguments))
+                args, kwargs = self._arguments(request, arrays)
+                made = self._classes.find(request.name, request.module)(*args, **kwargs)
                 self._objects[request.handle] = made
                 self._handles[id(made)] = request.handle
             case protocol.Call():
+                args, kwargs = self._arguments(request, arrays)
                 target = self._objects[request.target]
                 method = getattr(target, self._spellings.of(target, request.method))
-                return method(*self._args(request, arguments), **self._kwargs(request, arguments))
+                return method(*args, **kwargs)
             case protocol.Get():
                 target = self._objects[request.target]
                 return getattr(target, self._spellings.of(target, request.name))
@@ -115,6 +119,7 @@ class _Server:
                 self._objects.clear()
                 self._handles.clear()
                 self._host_objects.clear()
+                self._watch.clear()
                 random.seed(request.seed)
                 # The global generator is the one that students use.
                 np.random.seed(request.seed % 2**32)
@@ -122,15 +127,13 @@ class _Server:
                 self._classes.prepare(request.name, request.module, request.alone)
         return None
 
-    def _args(self, request: Any, arguments: _Arguments) -> list[Any]:
-        wired = [values.from_wire(item, self._object_of, arguments.arrays) for item in request.args]
-        arguments.remember()
-        return wired
-
-    def _kwargs(self, request: Any, arguments: _Arguments) -> dict[str, Any]:
-        wired = values.dict_from_wire(request.kwargs, self._object_of, arguments.arrays)
-        arguments.remember()
-        return wired
+    def _arguments(
+        self, request: Any, arrays: list[values.AnyArray]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        args = [values.from_wire(item, self._object_of, arrays) for item in request.args]
+        kwargs = values.dict_from_wire(request.kwargs, self._object_of, arrays)
+        self._watch.add(request.id, arrays)
+        return args, kwargs
 
     def _handle_of(self, value: object) -> protocol.Remote | protocol.Host:
         if isinstance(value, HostObject):
@@ -171,7 +174,7 @@ class _Server:
     def _to_wire(self, value: object) -> protocol.Value:
         return values.to_wire(value, self._handle_of)
 
-    def _describe(self, request: int, error: BaseException, arguments: _Arguments) -> Any:
+    def _describe(self, request: int, error: BaseException) -> Any:
         kind = type(error)
         builtin = next(c.__name__ for c in kind.__mro__ if c.__module__ == "builtins")
         try:
@@ -185,26 +188,8 @@ class _Server:
             message.encode(errors="replace").decode(),
             list(_frames(error, self._root))[-TRACEBACK_LINES:],
             _host_number(error),
-            arguments.mutations(),
+            self._watch.changes(),
         )
-
-
-class _Arguments:
-    """The arrays among a call's arguments, to tell whether the student's code changed them."""
-
-    def __init__(self) -> None:
-        self.arrays: list[values.AnyArray] = []
-        self._before: list[bytes] = []
-
-    def remember(self) -> None:
-        self._before += [array.tobytes() for array in self.arrays[len(self._before) :]]
-
-    def mutations(self) -> list[protocol.Mutation]:
-        return [
-            protocol.Mutation(index, values.array_to_wire(array))
-            for index, (array, before) in enumerate(zip(self.arrays, self._before, strict=False))
-            if array.tobytes() != before
-        ]
 
 
 def _host_number(error: BaseException | None) -> int | None:

@@ -250,8 +250,19 @@ class Set(Wire, frozen=True, tag="set"):
 
 
 class Mutation(Wire, frozen=True, tag="m"):
-    """An argument array that the student's code changed in place, by order of appearance."""
+    """An array that the student's code changed in place, of this call's arguments or an earlier's.
 
+    Attributes
+    ----------
+    request : int
+        Number of the request that brought it.
+    index : int
+        Which of that request's arrays it is, by order of appearance.
+    array : Array
+        What it holds now.
+    """
+
+    request: int
     index: int
     array: Array
 

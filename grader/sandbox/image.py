@@ -27,6 +27,7 @@ MADE_BASE: Final = "nn-lab-base:latest"
 WORKER_FILES: Final = (
     "__init__.py",
     "bridge/__init__.py",
+    "bridge/argument_watch.py",
     "bridge/desk_dataset.py",
     "bridge/frames.py",
     "bridge/host_object.py",

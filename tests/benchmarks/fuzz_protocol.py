@@ -36,7 +36,7 @@ def seeds() -> list[bytes]:
         deep = protocol.Dict(["key"], [protocol.List([deep])])
     named = protocol.Dict(["lr"], [0.1])
     frames = [protocol.Frame("layers/full.py", 12, "forward")]
-    mutated = [protocol.Mutation(0, arrays[0])]
+    mutated = [protocol.Mutation(7, 0, arrays[0])]
     messages: list[protocol.Wire] = [
         *(protocol.Returned(7, array) for array in arrays),
         protocol.Returned(7, deep, mutated),

@@ -258,11 +258,23 @@ def test_a_forged_host_error_number_gives_no_exception_of_ours(against: Any, num
 # Arguments changed in place
 
 
+def change(request: int, index: int, array: values.AnyArray) -> protocol.Mutation:
+    return protocol.Mutation(request, index, values.array_to_wire(array))
+
+
+def changing(index: int, array: values.AnyArray) -> Callable[[Peer], None]:
+    """Script a reply that tells a change of one of its own request's arrays."""
+
+    def script(peer: Peer) -> None:
+        number = peer.take().id
+        peer.send(protocol.Returned(number, None, [change(number, index, array)]))
+
+    return script
+
+
 def test_what_the_student_did_to_an_argument_is_done_to_the_tests_array(against: Any) -> None:
     x, y = np.ones((2, 2)), np.ones(3)
-    changed = protocol.Mutation(1, values.array_to_wire(np.zeros(3)))
-    channel = against(lambda peer: peer.send(protocol.Returned(peer.take().id, None, [changed])))
-    channel.call(1, "forward", (x, [y]), {})
+    against(changing(1, np.zeros(3))).call(1, "forward", (x, [y]), {})
     assert x.tolist() == [[1, 1], [1, 1]]
     assert y.tolist() == [0, 0, 0]
 
@@ -270,10 +282,34 @@ def test_what_the_student_did_to_an_argument_is_done_to_the_tests_array(against:
 def test_a_read_only_argument_is_left_alone(against: Any) -> None:
     x = np.ones(2)
     x.flags.writeable = False
-    changed = protocol.Mutation(0, values.array_to_wire(np.zeros(2)))
-    channel = against(lambda peer: peer.send(protocol.Returned(peer.take().id, None, [changed])))
-    channel.call(1, "forward", (x,), {})
+    against(changing(0, np.zeros(2))).call(1, "forward", (x,), {})
     assert x.tolist() == [1, 1]
+
+
+def test_an_argument_in_the_other_byte_order_is_changed_as_well(against: Any) -> None:
+    x = np.ones(2, ">f8")
+    against(changing(0, np.array([2.0, 3.0]))).call(1, "forward", (x,), {})
+    assert x.tolist() == [2, 3]
+
+
+def test_an_argument_of_an_earlier_call_may_change_at_any_later_reply(against: Any) -> None:
+    def script(peer: Peer) -> None:
+        first = peer.take().id
+        peer.send(protocol.Returned(first, None))
+        second = peer.take().id
+        peer.send(protocol.Returned(second, None, [change(first, 0, np.zeros(2))]))
+        third = peer.take().id
+        error = raised(third, mutated=[change(first, 0, np.ones(2)), change(second, 0, np.ones(3))])
+        peer.send(error)
+
+    x, y = np.full(2, 5.0), np.full(3, 5.0)
+    channel = against(script)
+    channel.call(1, "forward", (x,), {})
+    channel.call(1, "backward", (), {"y_grad": y})
+    assert (x.tolist(), y.tolist()) == ([0, 0], [5, 5, 5])
+    with pytest.raises(StudentRaised):
+        channel.get(1, "W")
+    assert (x.tolist(), y.tolist()) == ([1, 1], [1, 1, 1])
 
 
 @pytest.mark.parametrize(
@@ -288,10 +324,49 @@ def test_a_change_to_an_argument_that_there_was_not_is_refused(
     against: Any, index: int, array: values.AnyArray
 ) -> None:
     x = np.ones(2)
-    changed = protocol.Mutation(index, values.array_to_wire(array))
-    channel = against(lambda peer: peer.send(protocol.Returned(peer.take().id, None, [changed])))
     with pytest.raises(BrokenProtocol, match="a change to an argument"):
+        against(changing(index, array)).call(1, "forward", (x,), {})
+    assert x.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("number", [0, 1, -1, 2**62])
+def test_a_change_to_an_argument_of_a_request_that_there_was_not_is_refused(
+    against: Any, number: int
+) -> None:
+    x = np.ones(2)
+    forged = [change(number, 0, np.zeros(2))]
+    channel = against(lambda peer: peer.send(protocol.Returned(peer.take().id, None, forged)))
+    with pytest.raises(BrokenProtocol, match="a change to an argument that there was not"):
         channel.call(1, "forward", (x,), {})
+    assert x.tolist() == [1, 1]
+
+
+def test_more_changes_than_arguments_are_refused_before_any_is_read(against: Any) -> None:
+    def script(peer: Peer) -> None:
+        number = peer.take().id
+        twice = [change(number, 0, np.zeros(2)), change(number, 0, np.ones(3))]
+        peer.send(protocol.Returned(number, None, twice))
+
+    x = np.ones(2)
+    with pytest.raises(BrokenProtocol, match="more changes to arguments"):
+        against(script).call(1, "forward", (x,), {})
+    assert x.tolist() == [1, 1]
+
+
+def test_arguments_of_an_earlier_case_are_gone(against: Any) -> None:
+    def script(peer: Peer) -> None:
+        first = peer.take().id
+        peer.send(protocol.Returned(first, None))
+        peer.send(protocol.Returned(peer.take().id, None))
+        number = peer.take().id
+        peer.send(protocol.Returned(number, None, [change(first, 0, np.zeros(2))]))
+
+    x = np.ones(2)
+    channel = against(script)
+    channel.call(1, "forward", (x,), {})
+    channel.begin_case(1, time.monotonic() + 5)
+    with pytest.raises(BrokenProtocol, match="more changes to arguments"):
+        channel.get(1, "W")
     assert x.tolist() == [1, 1]
 
 

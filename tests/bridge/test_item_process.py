@@ -195,6 +195,65 @@ def test_arguments_are_changed_also_when_student_code_raises_afterwards(
     assert x.tolist() == [5, 1]
 
 
+KEEPING = """
+if not hasattr(self, 'kept'):
+    self.kept = x
+    return x.sum()
+self.kept -= 1
+"""
+
+
+@pytest.mark.parametrize(
+    "make", [np.array, np.asfortranarray, lambda a: np.repeat(a, 2, 1)[:, ::2]]
+)
+def test_an_argument_that_student_code_keeps_and_changes_later_changes_in_the_test(
+    student: Callable[..., Student], make: Callable[[Any], Any]
+) -> None:
+    layer = student(full(KEEPING)).case().FullLayer()
+    x, other = make([[1.0, 2.0], [3.0, 4.0]]), np.ones(2)
+    assert layer.forward(x) == 10
+    assert x.tolist() == [[1, 2], [3, 4]]
+    layer.forward(other)
+    assert x.tolist() == [[0, 1], [2, 3]]
+    layer.forward()
+    assert x.tolist() == [[-1, 0], [1, 2]]
+    assert other.tolist() == [1, 1]
+
+
+def test_an_argument_that_is_kept_by_a_view_alone_changes_in_the_test(
+    student: Callable[..., Student],
+) -> None:
+    layer = student(full(KEEPING.replace("= x\n", "= x.T[1:]\n"))).case().FullLayer()
+    x, strided = np.ones((2, 2)), np.ones((2, 4))[:, ::2]
+    layer.forward(x)
+    layer.forward()
+    assert x.tolist() == [[1, 0], [1, 0]]
+    del layer
+    layer = student(full(KEEPING.replace("= x\n", "= x.T[1:]\n"))).case().FullLayer()
+    layer.forward(strided)
+    layer.forward()
+    assert strided.tolist() == [[1, 0], [1, 0]]
+
+
+def test_an_argument_changes_in_the_test_also_at_what_is_read_or_set(
+    student: Callable[..., Student],
+) -> None:
+    source = (
+        "class FullLayer:\n"
+        "    def __init__(self, x):\n        self.x = x\n"
+        "    @property\n    def W(self):\n        self.x += 1\n        return 0\n"
+        "    @W.setter\n    def W(self, value):\n        self.x *= value\n"
+    )
+    one = student({"full": source})
+    x = np.ones(2)
+    layer = one.case().FullLayer(x)
+    assert layer.W == 0
+    assert x.tolist() == [2, 2]
+    layer.W = 3.0
+    one.end_case()
+    assert x.tolist() == [6, 6]
+
+
 def test_a_read_only_array_stays_as_it_is(student: Callable[..., Student]) -> None:
     x = np.ones(2)
     x.flags.writeable = False

@@ -47,7 +47,7 @@ MESSAGES: dict[str, list[protocol.Wire]] = {
     ],
     "replies": [
         protocol.Hello("token"),
-        protocol.Returned(1, protocol.Scalar("<f8", bytes(8)), [protocol.Mutation(0, ARRAY)]),
+        protocol.Returned(1, protocol.Scalar("<f8", bytes(8)), [protocol.Mutation(1, 0, ARRAY)]),
         protocol.Raised(2, "MyError", "ValueError", "no", [protocol.Frame("full.py", 3, "f")], 0),
         protocol.HostCall(3, 0, "forward", [protocol.List([ARRAY])], NAMED),
         protocol.HostGet(4, 0, "W"),

@@ -101,14 +101,31 @@ send(protocol.encode(protocol.Returned(request().id, "X")).replace(b"\xa1X", nes
         "a change to an argument that there was not",
         """
 array = protocol.Array("<f8", [1], "C", memoryview(b"x" * 8))
-send(protocol.Returned(request().id, None, [protocol.Mutation(7, array)]))
+number = request().id
+send(protocol.Returned(number, None, [protocol.Mutation(number, 7, array)]))
+""",
+    ),
+    "change-of-no-request": (
+        "a change to an argument of a request that there was not",
+        """
+array = protocol.Array("<f8", [1], "C", memoryview(b"x" * 8))
+send(protocol.Returned(request().id, None, [protocol.Mutation(request().id ^ 1, 0, array)]))
 """,
     ),
     "change-of-shape": (
         "another shape for an argument",
         """
+number = request().id
 array = protocol.Array("<f8", [1], "C", memoryview(b"x" * 8))
-send(protocol.Returned(request().id, None, [protocol.Mutation(0, array)]))
+send(protocol.Returned(number, None, [protocol.Mutation(number, 0, array)]))
+""",
+    ),
+    "changes-without-end": (
+        "the same change, as often as a frame has room for",
+        """
+number = request().id
+array = protocol.Array("<f8", [1], "C", memoryview(b"x" * 8))
+send(protocol.Returned(number, None, [protocol.Mutation(number, 0, array)] * 100_000))
 """,
     ),
 }
