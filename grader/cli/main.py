@@ -19,6 +19,7 @@ from grader.cli.doctor import doctor
 from grader.cli.grade import grade
 from grader.cli.image import image
 from grader.cli.pack import pack
+from grader.cli.stats import stats
 from grader.cli.suite import suite
 from grader.errors import GraderError
 
@@ -49,5 +50,9 @@ def main(*, debug: bool) -> None:
     """Grade and check submissions of the lab "A Neural Network from Scratch"."""
 
 
-for command in (grade, batch, cache, check, pack, data, baseline, image, doctor, demo, suite):
+for command in (
+    *(grade, batch, stats, cache),
+    *(check, pack),
+    *(data, baseline, image, doctor, demo, suite),
+):
     main.add_command(command)
