@@ -11,12 +11,15 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from grader.batch.cache import ResultCache
 from grader.batch.content_key import content_key
+from grader.batch.finish import finish_batch
 from grader.batch.folder import BatchFolder, entry_of
+from grader.batch.manifest import Manifest
 from grader.batch.source import Handed
 from grader.errors import GraderError
 from grader.model import Entry, Judged, Progress, Report, Submission
@@ -24,8 +27,20 @@ from grader.overrides import Override
 from grader.pipeline import Plan, grade
 from grader.sandbox.lifetime import end_with
 
-ATTEMPTS = 2
-"""How often a submission is graded that the grader itself failed on."""
+
+class Settings(msgspec.Struct, frozen=True):
+    """How a batch is run; nothing that a grade depends on.
+
+    Attributes
+    ----------
+    jobs : int
+        How many tasks run at once.
+    retries : int
+        How often a submission is graded again that the grader itself failed on.
+    """
+
+    jobs: int
+    retries: int = 1
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -36,6 +51,26 @@ class Told(msgspec.Struct, frozen=True):
 
 
 Tell = Callable[[Told], None]
+
+
+class Watcher(Protocol):
+    """Whoever looks on, in the batch's own process."""
+
+    def tell(self, told: Told) -> None:
+        """Hear what is going on in one submission."""
+
+    def done(self, entry: Entry) -> None:
+        """Hear that a submission is graded, or cannot be."""
+
+
+class Nobody(Watcher):
+    """Looks away."""
+
+    def tell(self, told: Told) -> None:
+        """Show nothing."""
+
+    def done(self, entry: Entry) -> None:
+        """Show nothing."""
 
 
 class CachedItems:
@@ -54,41 +89,59 @@ class CachedItems:
         self._cache.save(content_key(submission, self._plan, judged.result.id), judged)
 
 
-def run_batch(
-    handed: Sequence[Handed],
+def grade_batch(
+    manifest: Manifest,
     plan: Plan,
     folder: BatchFolder,
     cache: ResultCache,
-    jobs: int,
-    tell: Tell,
-) -> Iterator[Entry]:
-    """Grade submissions and yield each one's entry as it is done.
+    settings: Settings,
+    watcher: Watcher,
+) -> tuple[Entry, ...]:
+    """Grade all submissions of a batch into a folder.
 
     Parameters
     ----------
-    handed : sequence of Handed
-        What to grade.
+    manifest : Manifest
+        What to grade; written into the folder first.
     plan : Plan
-        How; its `watch` is not used.
+        How, as the manifest says; its `watch` is not used.
     folder : BatchFolder
-        Gets the reports, each the moment it is known.
+        Gets the reports, each the moment it is known, and what they come to in the end. Decisions
+        that it holds are applied.
     cache : ResultCache
         Saves what was judged before.
-    jobs : int
-        How many submissions are graded at once.
-    tell : callable
-        Told what is going on, in this process.
+    settings : Settings
+        How many at once, and how often again.
+    watcher : Watcher
+        Told what is going on.
+
+    Returns
+    -------
+    tuple of Entry
+        One a submission, by key.
+
+    Raises
+    ------
+    GraderError
+        If the folder cannot be written, or its decisions not read. What goes wrong with one
+        submission is in its entry.
     """
-    overrides = folder.overrides()
-    waiting = list(handed)
-    for attempt in range(1, ATTEMPTS + 1):
+    overrides = folder.overrides()  # Before hours of work, rather than after.
+    folder.begin(manifest)
+    entries: list[Entry] = []
+    waiting = list(manifest.handed)
+    for attempt in range(1 + settings.retries):
         again: list[Handed] = []
-        for one, entry in _round(waiting, plan, folder, cache, jobs, tell, overrides):
-            if entry.needs_regrade and attempt < ATTEMPTS:
+        for one, entry in _round(waiting, plan, folder, cache, settings, watcher, overrides):
+            if entry.needs_regrade and attempt < settings.retries:
                 again.append(one)
             else:
-                yield entry
+                entries.append(entry)
+                watcher.done(entry)
         waiting = again
+    done = tuple(sorted(entries, key=lambda entry: entry.key))
+    finish_batch(folder, manifest, done, plan)
+    return done
 
 
 def _round(
@@ -96,22 +149,24 @@ def _round(
     plan: Plan,
     folder: BatchFolder,
     cache: ResultCache,
-    jobs: int,
-    tell: Tell,
+    settings: Settings,
+    watcher: Watcher,
     overrides: tuple[Override, ...],
 ) -> Iterator[tuple[Handed, Entry]]:
     if not handed:
         return
     context = multiprocessing.get_context("fork")
     words: SimpleQueue[Told] = context.SimpleQueue()
-    pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(os.getpid(), words))
+    pool = ProcessPoolExecutor(
+        settings.jobs, context, initializer=_begin, initargs=(os.getpid(), words)
+    )
     futures: dict[Future[tuple[Report | None, str]], Handed] = {
         pool.submit(_grade_one, one, plan, folder.folder, cache, overrides): one for one in handed
     }
     try:
-        for future in as_completed_telling(futures, words, tell):
+        for future in as_completed_telling(futures, words, watcher.tell):
             one = futures[future]
-            tell(Told(one.key, None))
+            watcher.tell(Told(one.key, None))
             yield one, _entry(one, future, folder)
     finally:
         # Whoever stops the batch does not wait for what is running: it is not lost but for that.

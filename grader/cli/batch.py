@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import click
 from rich.console import Console
@@ -24,7 +25,7 @@ from rich.text import Text
 from grader.batch.cache import default_cache
 from grader.batch.folder import BatchFolder
 from grader.batch.manifest import Manifest
-from grader.batch.runner import Tell, Told, run_batch
+from grader.batch.runner import Settings, Told, Watcher, grade_batch
 from grader.batch.source import Source, read_source
 from grader.cli.console import log
 from grader.cli.grade import make_plan
@@ -62,6 +63,13 @@ Examples:
 )
 @click.option("--only", metavar="ITEM,...", help="Grade these rubric items alone.")
 @click.option("--seed", type=int, help="Grading seed; the default is lab.toml's.")
+@click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="How often to grade again what the grader itself failed on.",
+)
 @click.option("--resume", is_flag=True, help="Go on with a batch that --out holds already.")
 @click.option("--quiet", is_flag=True, help="Show nothing but what went wrong.")
 def batch(
@@ -72,6 +80,7 @@ def batch(
     sandbox: SandboxKind,
     only: str | None,
     seed: int | None,
+    retries: int,
     resume: bool,
     quiet: bool,
 ) -> None:
@@ -87,67 +96,61 @@ def batch(
             f"{out} holds no batch to go on with.", "Leave --resume out to begin one."
         )
     found = read_source(source, project.lab.lab.name)
-    folder.overrides()  # Before hours of work, rather than after: a file that cannot be read.
     plan = make_plan(project, sandbox, only, seed)
-    folder.begin(
-        Manifest(
-            source=source.absolute(),
-            sandbox=sandbox,
-            items=tuple(plan.items),
-            seed=plan.seed,
-            handed=found.handed,
-            passed_over=found.passed_over,
-        )
+    manifest = Manifest(
+        source=source.absolute(),
+        sandbox=sandbox,
+        items=tuple(plan.items),
+        seed=plan.seed,
+        handed=found.handed,
+        passed_over=found.passed_over,
     )
-    entries: list[Entry] = []
-    with _showing(len(found.handed), quiet) as (tell, done):
+    settings = Settings(jobs, retries)
+    with _showing(len(found.handed), quiet) as shown:
         try:
-            for entry in run_batch(found.handed, plan, folder, default_cache(), jobs, tell):
-                entries.append(entry)
-                done(entry)
+            entries = grade_batch(manifest, plan, folder, default_cache(), settings, shown)
         except KeyboardInterrupt:
-            log(f"grader: interrupted after {len(entries)} of {len(found.handed)} submissions")
+            log(f"grader: interrupted after {shown.count} of {len(found.handed)} submissions")
             log("what is done is kept; run the same command again to go on")
             raise click.exceptions.Exit(130) from None
-    entries.sort(key=lambda entry: entry.key)
-    folder.finish(entries, found.passed_over, project.lab)
     _show_end(entries, found, out, quiet)
     if any(entry.needs_regrade for entry in entries):
         raise click.exceptions.Exit(1)
 
 
 @contextmanager
-def _showing(total: int, quiet: bool) -> Iterator[tuple[Tell, Shown]]:
+def _showing(total: int, quiet: bool) -> Iterator[Shown]:
     """Show a bar, a line for each running submission, and the counts; lines off a terminal."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
-        yield _nothing, _Lines(total, quiet)
+        yield _Lines(total, quiet)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-        shown = _Bar(bar, total)
-        yield shown.tell, shown
+        yield _Bar(bar, total)
 
 
-class Shown:
-    """Is told of each submission that is done."""
+class Shown(Watcher, Protocol):
+    """Shows how a batch goes, and counts."""
 
-    def __call__(self, entry: Entry) -> None:
-        """Show it."""
-        raise NotImplementedError
+    count: int
+    """Submissions that are done."""
 
 
 class _Lines(Shown):
     def __init__(self, total: int, quiet: bool) -> None:
         self._total = total
         self._quiet = quiet
-        self._done = 0
+        self.count = 0
 
-    def __call__(self, entry: Entry) -> None:
+    def tell(self, told: Told) -> None:
+        """Show nothing: a log keeps what is done."""
+
+    def done(self, entry: Entry) -> None:
         """Write a line."""
-        self._done += 1
+        self.count += 1
         if not self._quiet:
-            log(f"{self._done}/{self._total} {entry.key}: {_came_to(entry)}")
+            log(f"{self.count}/{self._total} {entry.key}: {_came_to(entry)}")
 
 
 class _Bar(Shown):
@@ -156,6 +159,7 @@ class _Bar(Shown):
         self._whole = bar.add_task("submissions", total=total)
         self._running: dict[str, TaskID] = {}
         self._counts: Counter[str] = Counter()
+        self.count = 0
 
     def tell(self, told: Told) -> None:
         """Show what is going on in one submission."""
@@ -168,15 +172,12 @@ class _Bar(Shown):
         text = f"  {told.key}  {told.progress.item}: {told.progress.text}"
         self._bar.update(self._running[told.key], description=Text(text).plain)
 
-    def __call__(self, entry: Entry) -> None:
+    def done(self, entry: Entry) -> None:
         """Count it."""
+        self.count += 1
         self._counts[_kind(entry)] += 1
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(self._counts.items()))
         self._bar.update(self._whole, advance=1, description=f"submissions ({counts})")
-
-
-def _nothing(_told: Told) -> None:
-    """Show nothing."""
 
 
 def _kind(entry: Entry) -> str:
@@ -192,7 +193,7 @@ def _came_to(entry: Entry) -> str:
     return f"{score}, {entry.report.score_note}" if entry.report.score_note else score
 
 
-def _show_end(entries: list[Entry], found: Source, out: Path, quiet: bool) -> None:
+def _show_end(entries: Sequence[Entry], found: Source, out: Path, quiet: bool) -> None:
     for entry in entries:
         if entry.needs_regrade:
             log(f"needs regrade: {entry.key} ({entry.archive}): {entry.problem}")
