@@ -19,6 +19,7 @@ from grader.lab import Project, find_project
 from grader.model import Audience, Report
 from grader.overrides import apply_overrides, read_overrides
 from grader.report.json_report import to_json
+from grader.report.student_page import student_page
 from grader.sandbox.choice import SandboxKind, choose_sandbox
 
 
@@ -64,9 +65,9 @@ def grade(
     """Grade archives against the rubric.
 
     One archive without --out: the report is printed on stdout as JSON, and a short table on
-    stderr. With --out, the pictures that staff look at are in a folder beside each report. An
-    archive that cannot be graded is named on stderr, the others are graded all the same, and the
-    exit code is 1.
+    stderr. With --out, a page for the student and the pictures that staff look at are beside each
+    report. An archive that cannot be graded is named on stderr, the others are graded all the same,
+    and the exit code is 1.
     """
     project = find_project()
     targets = _targets(archives, out)
@@ -78,7 +79,7 @@ def grade(
             with watching(archive.name) as watch:
                 graded = pipeline.grade(archive, msgspec.structs.replace(plan, watch=watch))
             report = apply_overrides(graded.report, decisions)
-            _hand_over(report, graded.artefacts, targets[archive], audience)
+            _hand_over(report, graded.artefacts, targets[archive], audience, project.lab.lab.name)
         except GraderError as error:
             log(f"grader: {error}")
             graded_all = False
@@ -154,7 +155,11 @@ def _items(project: Project, only: str | None) -> tuple[str, ...]:
 
 
 def _hand_over(
-    report: Report, artefacts: Mapping[str, bytes], target: Path | None, audience: Audience
+    report: Report,
+    artefacts: Mapping[str, bytes],
+    target: Path | None,
+    audience: Audience,
+    lab_name: str,
 ) -> None:
     document = to_json(report, audience)
     if target is None:
@@ -163,5 +168,6 @@ def _hand_over(
         if audience is Audience.STAFF:
             for name, picture in artefacts.items():
                 write_atomically(target.with_suffix(".files") / name, picture)
+        write_atomically(target.with_suffix(".html"), student_page(report, lab_name))
         write_atomically(target, document)
     show_report(report)

@@ -18,6 +18,7 @@ from grader.sandbox import choice
 
 Run = Callable[..., Result]
 PROCESS = ("--sandbox", "process")
+STEMS = ("ADA_RIGHT_LAB3", "TIM_TEMPLATE_LAB3")
 
 
 def items_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -41,13 +42,13 @@ def test_one_archive_gives_its_report_on_stdout_and_a_table_on_stderr(
 def test_out_takes_a_report_for_each_archive(
     run: Run, examples: dict[str, Path], tmp_path: Path
 ) -> None:
-    names = ("ADA_RIGHT_LAB3.zip", "TIM_TEMPLATE_LAB3.zip")
-    archives = [examples[name] for name in names]
+    archives = [examples[f"{stem}.zip"] for stem in STEMS]
     result = run("grade", *archives, "--out", tmp_path / "reports", *PROCESS, "--only", "structure")
     assert result.exit_code == 0
     assert result.stdout == ""
     found = sorted(path.name for path in (tmp_path / "reports").iterdir())
-    assert found == ["ADA_RIGHT_LAB3.json", "TIM_TEMPLATE_LAB3.json"]
+    assert found == [f"{name}{end}" for name in STEMS for end in (".html", ".json")]
+    assert "Tim Template" in (tmp_path / "reports" / "TIM_TEMPLATE_LAB3.html").read_text()
 
 
 def test_what_was_not_asked_for_is_not_run_and_the_score_says_so(
