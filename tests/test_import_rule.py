@@ -21,7 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("grader", "grader.errors", "grader.model", "grader.plain_text", "grader.owner"),
     ("grader.lab", "grader.atomic_file", "grader.picture"),
     ("grader.intake", "grader.bridge", "grader.dataset", "grader.publication"),
-    ("grader.sandbox", "grader.baseline"),
+    ("grader.sandbox", "grader.baseline", "grader.roster"),
     ("grader.checks",),
     ("grader.scoring", "grader.packing", "grader.report"),
     ("grader.overrides",),

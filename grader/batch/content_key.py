@@ -16,7 +16,7 @@ from grader.pipeline import Plan
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # What shows, stores or hands over results, and does not make them.
-SHOWING = frozenset({"batch", "cli", "report", "suite"})
+SHOWING = frozenset({"batch", "cli", "report", "roster", "suite"})
 RESULTS = "results/"
 
 
@@ -77,6 +77,7 @@ def _files(submission: Submission, matters: Callable[[str], bool]) -> Iterable[s
 
 def _data(plan: Plan) -> Iterable[str | bytes]:
     lab = plan.project.lab
+    yield str(plan.student_seed)
     yield plan.dataset.digest if plan.dataset is not None else ""
     yield msgspec.json.encode((lab.dataset, lab.baseline))
     yield _folder_digest(plan.project.root / "reference")

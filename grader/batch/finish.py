@@ -31,4 +31,4 @@ def finish_batch(
     GraderError
         If something cannot be written.
     """
-    folder.finish(entries, manifest.passed_over, plan.project.lab)
+    folder.finish(entries, manifest, plan.project.lab)

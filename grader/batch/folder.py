@@ -130,10 +130,10 @@ class BatchFolder:
                 f"{path} cannot be read ({error}).", "Run the batch again."
             ) from error
 
-    def finish(self, entries: Sequence[Entry], passed_over: Sequence[str], lab: Lab) -> None:
+    def finish(self, entries: Sequence[Entry], manifest: Manifest, lab: Lab) -> None:
         """Write `gradebook.csv` and `summary.json`."""
         write_atomically(self.folder / "gradebook.csv", gradebook(entries, lab))
-        write_atomically(self.folder / "summary.json", summary(entries, passed_over))
+        write_atomically(self.folder / "summary.json", summary(entries, manifest))
 
 
 def entry_of(handed: Handed, report: Report | None, problem: str = "") -> Entry:
@@ -171,7 +171,7 @@ def gradebook(entries: Sequence[Entry], lab: Lab) -> bytes:
     return text.getvalue().encode()
 
 
-def summary(entries: Sequence[Entry], passed_over: Sequence[str]) -> bytes:
+def summary(entries: Sequence[Entry], manifest: Manifest) -> bytes:
     """Return what a batch came to, as JSON (`grader-batch/1`)."""
     outcomes: dict[str, Counter[str]] = {}
     for entry in entries:
@@ -188,7 +188,9 @@ def summary(entries: Sequence[Entry], passed_over: Sequence[str]) -> bytes:
             if e.needs_regrade
         ],
         "superseded": {e.key: list(e.superseded) for e in entries if e.superseded},
-        "passed_over": list(passed_over),
+        "passed_over": list(manifest.passed_over),
+        "not_in_roster": list(manifest.unknown),
+        "without_submission": list(manifest.missing),
         "outcomes": {item: dict(sorted(counts.items())) for item, counts in outcomes.items()},
         "flags": {
             e.key: [flag.message for flag in e.report.flags]

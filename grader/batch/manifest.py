@@ -31,6 +31,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         The archives that count, one a student, with absolute paths.
     passed_over : tuple of str
         What was no archive, a sentence each.
+    unknown : tuple of str
+        Submissions that are nobody's in the class list, or not surely; a sentence each.
+    missing : tuple of str
+        Students of the class list without a submission, a sentence each.
     """
 
     schema: str = MANIFEST_SCHEMA
@@ -41,6 +45,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     roster: Path | None = None
     handed: tuple[Handed, ...]
     passed_over: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 def encode(manifest: Manifest) -> bytes:

@@ -229,7 +229,7 @@ def _grade_one(
         if _words is not None:
             _words.put(Told(one.key, progress))
 
-    own = msgspec.structs.replace(plan, watch=watch)
+    own = msgspec.structs.replace(plan, watch=watch, student_seed=one.seed)
     place = BatchFolder(folder)
     try:
         graded = grade(one.path, own, CachedItems(cache, own), one.name, one.lms)

@@ -47,6 +47,8 @@ class Handed(msgspec.Struct, frozen=True):
         The LMS's own numbers, for handing grades back, and `late`.
     superseded : tuple of str
         The file names of the student's earlier archives.
+    seed : int or None
+        The student's number for `cifar100`, from the class list; None where that has none.
     """
 
     key: str
@@ -54,6 +56,7 @@ class Handed(msgspec.Struct, frozen=True):
     name: str
     lms: dict[str, str] | None = None
     superseded: tuple[str, ...] = ()
+    seed: int | None = None
 
 
 class Source(msgspec.Struct, frozen=True):

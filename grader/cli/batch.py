@@ -23,15 +23,17 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.batch.cache import default_cache
+from grader.batch.enrolment import enrol
 from grader.batch.folder import BatchFolder
 from grader.batch.manifest import Manifest
 from grader.batch.runner import Settings, Told, Watcher, grade_batch
-from grader.batch.source import Source, read_source
+from grader.batch.source import read_source
 from grader.cli.console import log
 from grader.cli.grade import make_plan
 from grader.errors import ConfigurationError
 from grader.lab import find_project
 from grader.model import Entry
+from grader.roster import read_roster
 from grader.sandbox.choice import SandboxKind
 
 MOST_NAMED = 5
@@ -70,6 +72,7 @@ Examples:
     show_default=True,
     help="How often to grade again what the grader itself failed on.",
 )
+@click.option("--roster", type=Path, help="Class list (CSV): which student has which number.")
 @click.option("--resume", is_flag=True, help="Go on with a batch that --out holds already.")
 @click.option("--quiet", is_flag=True, help="Show nothing but what went wrong.")
 def batch(
@@ -81,6 +84,7 @@ def batch(
     only: str | None,
     seed: int | None,
     retries: int,
+    roster: Path | None,
     resume: bool,
     quiet: bool,
 ) -> None:
@@ -96,14 +100,19 @@ def batch(
             f"{out} holds no batch to go on with.", "Leave --resume out to begin one."
         )
     found = read_source(source, project.lab.lab.name)
+    students = read_roster(roster) if roster is not None else None
+    enrolment = enrol(found.handed, students, project.lab.lab.name)
     plan = make_plan(project, sandbox, only, seed)
     manifest = Manifest(
         source=source.absolute(),
         sandbox=sandbox,
         items=tuple(plan.items),
         seed=plan.seed,
-        handed=found.handed,
+        roster=roster.absolute() if roster is not None else None,
+        handed=enrolment.handed,
         passed_over=found.passed_over,
+        unknown=enrolment.unknown,
+        missing=enrolment.missing,
     )
     settings = Settings(jobs, retries)
     with _showing(len(found.handed), quiet) as shown:
@@ -113,7 +122,7 @@ def batch(
             log(f"grader: interrupted after {shown.count} of {len(found.handed)} submissions")
             log("what is done is kept; run the same command again to go on")
             raise click.exceptions.Exit(130) from None
-    _show_end(entries, found, out, quiet)
+    _show_end(entries, manifest, out, quiet)
     if any(entry.needs_regrade for entry in entries):
         raise click.exceptions.Exit(1)
 
@@ -193,16 +202,17 @@ def _came_to(entry: Entry) -> str:
     return f"{score}, {entry.report.score_note}" if entry.report.score_note else score
 
 
-def _show_end(entries: Sequence[Entry], found: Source, out: Path, quiet: bool) -> None:
+def _show_end(entries: Sequence[Entry], manifest: Manifest, out: Path, quiet: bool) -> None:
     for entry in entries:
         if entry.needs_regrade:
             log(f"needs regrade: {entry.key} ({entry.archive}): {entry.problem}")
     if quiet:
         return
-    for line in found.passed_over[:MOST_NAMED]:
-        log(line)
-    if len(found.passed_over) > MOST_NAMED:
-        log(f"and {len(found.passed_over) - MOST_NAMED} more files; summary.json names them all")
+    for lines in (manifest.passed_over, manifest.unknown, manifest.missing):
+        for line in lines[:MOST_NAMED]:
+            log(line)
+        if len(lines) > MOST_NAMED:
+            log(f"and {len(lines) - MOST_NAMED} more such; summary.json names them all")
     for entry in entries:
         for older in entry.superseded:
             log(f"{older} was handed in before {entry.archive}, which counts")

@@ -11,6 +11,8 @@ import msgspec
 
 from grader import pipeline
 from grader.atomic_file import write_atomically
+from grader.batch.enrolment import enrol
+from grader.batch.source import Handed
 from grader.cli.console import log, show_report, watching
 from grader.dataset.files import DataMissing, Dataset
 from grader.dataset.store import find_dataset
@@ -20,6 +22,7 @@ from grader.model import Audience, Report
 from grader.overrides import apply_overrides, read_overrides
 from grader.report.json_report import to_json
 from grader.report.student_page import student_page
+from grader.roster import read_roster
 from grader.sandbox.choice import SandboxKind, choose_sandbox
 
 
@@ -45,6 +48,7 @@ Examples:
 @click.option(
     "--overrides", type=Path, help="Apply people's decisions from this file (grader-overrides/1)."
 )
+@click.option("--roster", type=Path, help="Class list (CSV): which student has which number.")
 @click.option(
     "--audience",
     type=click.Choice(Audience, case_sensitive=False),
@@ -60,6 +64,7 @@ def grade(
     only: str | None,
     seed: int | None,
     overrides: Path | None,
+    roster: Path | None,
     audience: Audience,
 ) -> None:
     """Grade archives against the rubric.
@@ -73,11 +78,13 @@ def grade(
     targets = _targets(archives, out)
     plan = make_plan(project, sandbox, only, seed)
     decisions = read_overrides(overrides) if overrides is not None else ()
+    seeds = _seeds(archives, roster, project)
     graded_all = True
     for archive in archives:
         try:
             with watching(archive.name) as watch:
-                graded = pipeline.grade(archive, msgspec.structs.replace(plan, watch=watch))
+                own = msgspec.structs.replace(plan, watch=watch, student_seed=seeds[archive])
+                graded = pipeline.grade(archive, own)
             report = apply_overrides(graded.report, decisions)
             _hand_over(report, graded.artefacts, targets[archive], audience, project.lab.lab.name)
         except GraderError as error:
@@ -107,6 +114,19 @@ def _targets(archives: tuple[Path, ...], out: Path | None) -> dict[Path, Path | 
                 "Grade them in separate calls with different --out folders.",
             )
     return targets
+
+
+def _seeds(
+    archives: tuple[Path, ...], roster: Path | None, project: Project
+) -> dict[Path, int | None]:
+    """Return the students' numbers from the class list; says on stderr who is not in it."""
+    if roster is None:
+        return dict.fromkeys(archives)
+    handed = [Handed(path.stem, path, path.name) for path in archives]
+    enrolment = enrol(handed, read_roster(roster), project.lab.lab.name)
+    for line in enrolment.unknown:
+        log(line)
+    return {one.path: one.seed for one in enrolment.handed}
 
 
 def make_plan(

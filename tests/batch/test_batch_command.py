@@ -166,6 +166,27 @@ def test_people_s_decisions_are_applied_on_every_run(archives: Path, tmp_path: P
         assert report["items"][0]["decision"]["why"] == "sent a photo"
 
 
+def test_the_class_list_shows_who_is_missing_and_who_is_unknown(
+    archives: Path, tmp_path: Path
+) -> None:
+    roster = tmp_path / "students.csv"
+    lines = [f"Number{letter} Student,{n}" for n, letter in enumerate("ABCDE", 10)]
+    roster.write_text("\n".join(["name,seed", *lines, "Mia Missing,99", ""]))
+    out = tmp_path / "out"
+    more = ("--only", "structure", "--roster", str(roster))
+    done = run(archives, out, tmp_path / "cache", *more)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((out / "summary.json").read_bytes())
+    assert summary["without_submission"] == ["Mia Missing (line 7, number 99) has no submission."]
+    (unknown,) = summary["not_in_roster"]
+    assert unknown.startswith('NO_ZIP ("NO_ZIP_LAB3.zip") has no number from the class list')
+    assert unknown in done.stderr
+    assert summary["without_submission"][0] in done.stderr
+    manifest = BatchFolder(out).manifest()
+    assert manifest.roster == roster
+    assert {one.key: one.seed for one in manifest.handed}["STUDENT_NUMBERB"] == 11
+
+
 def test_resume_without_a_batch_is_refused(archives: Path, tmp_path: Path) -> None:
     done = run(archives, tmp_path / "out", tmp_path / "cache", "--resume")
     assert done.returncode == 2

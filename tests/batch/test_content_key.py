@@ -77,6 +77,14 @@ def test_another_seed_changes_all_but_the_structure(project: Project) -> None:
     assert changed(keys(project, one), keys(project, one, seed=2)) == rubric - {"structure"}
 
 
+def test_another_number_of_the_student_s_changes_what_uses_the_data(project: Project) -> None:
+    one = submission(project)
+    plan = Plan(project, None, 1, [line.id for line in project.lab.rubric])
+    other = msgspec.structs.replace(plan, student_seed=7)
+    after = {item: content_key(one, other, item) for item in plan.items}
+    assert changed(keys(project, one), after) == {"plots", "better_cifar"}
+
+
 # The cache
 
 

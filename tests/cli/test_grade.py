@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from grader.checks.better_cifar import Exam
 from grader.dataset.store import demo_dataset
 from grader.errors import NoSandboxError
+from grader.lab import Project
+from grader.model import ItemResult, Judged, Outcome
 from grader.overrides import Override, write_overrides
 from grader.sandbox import choice
 
@@ -223,3 +226,35 @@ def test_an_out_folder_that_cannot_be_made_is_named(
     result = run("grade", examples["ADA_RIGHT_LAB3.zip"], "--out", out, "--only", "structure")
     assert result.exit_code == 1
     assert str(out) in result.stderr
+
+
+def test_the_class_list_says_which_number_a_script_is_held_to(
+    run: Run, examples: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_to = []
+
+    def judge(_: object, project: Project, __: object, exam: Exam, ___: object) -> Judged:
+        held_to.append(exam.student_seed)
+        line = project.lab.line("better_cifar")
+        return Judged(ItemResult(line.id, line.description, line.points, Outcome.PASSED))
+
+    monkeypatch.setattr("grader.checks.better_cifar.check_better_cifar", judge)
+    monkeypatch.setenv("CIFAR100_DIR", str(demo_dataset().folder))
+    roster = tmp_path / "students.csv"
+    roster.write_text('name,student id\n"Right, Ada",4711\n')
+    archives = [examples["ADA_RIGHT_LAB3.zip"], examples["TIM_TEMPLATE_LAB3.zip"]]
+    more = ("--only", "better_cifar", "--out", tmp_path, "--roster", roster)
+    result = run("grade", *archives, *PROCESS, *more)
+    assert held_to == [4711, None], result.stderr
+    assert '"TIM_TEMPLATE_LAB3.zip") has no number from the class list' in result.stderr
+
+
+def test_a_mistake_in_the_class_list_is_named_before_anything_is_graded(
+    run: Run, examples: dict[str, Path], tmp_path: Path
+) -> None:
+    roster = tmp_path / "students.csv"
+    roster.write_text("name,student id\nAda Right,x\n")
+    result = run("grade", examples["ADA_RIGHT_LAB3.zip"], *PROCESS, "--roster", roster)
+    assert result.exit_code == 2
+    assert "line 2" in result.stderr
+    assert result.stdout == ""
