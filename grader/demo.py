@@ -88,7 +88,7 @@ EXAMPLES = (
         "FLO_FULL_LAB3",
         (
             Edit("layers/full.py", old="y_grad.T @ self.x", new="(y_grad.T @ self.x).T"),
-            Edit("layers/full.py", old="self.b = self.b - lr * self.b_grad", new="pass"),
+            Edit("layers/full.py", old="self.b -= lr * self.b_grad", new="pass"),
         ),
     ),
     Example(

@@ -291,7 +291,7 @@ LOSS_GRADIENT = "x_grad: np.ndarray = -self.t / (len(self.x) * self.x)"
 OUTPUT = "y: np.ndarray = self.x @ self.W.T + self.b"
 W_GRADIENT = "self.W_grad = y_grad.T @ self.x"
 B_GRADIENT = "self.b_grad = np.sum(y_grad, axis=0, keepdims=True)"
-UPDATE = "self.W = self.W - lr * self.W_grad"
+UPDATE = "self.W -= lr * self.W_grad"
 SUMS = "self.y = exponentials / np.sum(exponentials, axis=1, keepdims=True)"
 ALONG_Y = "along_y = np.sum(y_grad * self.y, axis=1, keepdims=True)"
 X_GRADIENT = "x_grad: np.ndarray = self.y * (y_grad - along_y)"
@@ -383,7 +383,7 @@ PLANTED = [
         "WRONG_SIGN",
         (_edit("softmax", X_GRADIENT, "x_grad = self.y * (along_y - y_grad)"),),
     ),
-    Planted("uphill", "UPHILL", (_edit("full", UPDATE, UPDATE.replace(" - ", " + ")),)),
+    Planted("uphill", "UPHILL", (_edit("full", UPDATE, UPDATE.replace("-=", "+=")),)),
     Planted("rate-ignored", "STEP_SIZE", (_edit("full", UPDATE, UPDATE.replace("lr *", "1 *")),)),
     Planted("weights-not-updated", "NOT_UPDATED", (_edit("full", UPDATE, "pass"),)),
     Planted(
