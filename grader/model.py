@@ -229,6 +229,8 @@ class Decision(msgspec.Struct, frozen=True):
         What they give.
     before : Outcome
         What the check had found.
+    points_before : float or None
+        What that was worth; None where a person had to decide.
     """
 
     who: str
@@ -236,6 +238,7 @@ class Decision(msgspec.Struct, frozen=True):
     why: str
     points: float
     before: Outcome
+    points_before: float | None = None
 
 
 class Judged(msgspec.Struct, frozen=True):

@@ -18,22 +18,25 @@ from grader.overrides import (
     with_override,
     write_overrides,
 )
+from grader.scoring import total
 
 SHA = "a" * 64
 DECISION = Override(SHA, "plots", 8.0, "Ada", "2026-11-24T10:00:00+01:00", "axes not labelled")
 
 
 def report(plots: Outcome = Outcome.NEEDS_REVIEW) -> Report:
+    points = 10.0 if plots is Outcome.PASSED else None
+    items = (
+        ItemResult("relu", "", 90.0, Outcome.PASSED, points=90.0),
+        ItemResult("plots", "", 10.0, plots, points=points, proposed=10.0),
+    )
     return Report(
         submission=SubmissionStamp("A_B_LAB3.zip", SHA, "A", "B"),
-        score=90.0,
+        score=total(items).score,
         max_score=100.0,
         provisional=plots is Outcome.NEEDS_REVIEW,
-        score_note="provisional",
-        items=(
-            ItemResult("relu", "", 90.0, Outcome.PASSED, points=90.0),
-            ItemResult("plots", "", 10.0, plots, proposed=10.0),
-        ),
+        score_note=total(items).note,
+        items=items,
         flags=(),
         suite=SuiteStamp("1", "0", 1, published=True),
         sandbox=None,
@@ -68,6 +71,31 @@ def test_applying_twice_changes_nothing() -> None:
 def test_a_decision_about_another_archive_does_nothing() -> None:
     other = msgspec.structs.replace(DECISION, sha256="b" * 64)
     assert apply_overrides(report(), [other]) == report()
+
+
+def test_a_decision_that_was_taken_back_leaves_what_the_check_had_found() -> None:
+    for found in (report(), report(Outcome.PASSED)):
+        decided = apply_overrides(found, [DECISION])
+        assert decided.items[1].points == 8.0
+        assert apply_overrides(decided, []) == found
+    partial = msgspec.structs.replace(report().items[1], outcome=Outcome.PARTIAL, points=2.5)
+    found = msgspec.structs.replace(
+        report(), items=(report().items[0], partial), score=92.5, provisional=False, score_note=None
+    )
+    twice = apply_overrides(apply_overrides(found, [DECISION]), [DECISION])
+    assert apply_overrides(twice, []) == found
+
+
+def test_a_decision_about_an_earlier_archive_of_the_same_student_is_said_and_not_applied() -> None:
+    earlier = msgspec.structs.replace(DECISION, sha256="b" * 64, key="canvas-7")
+    (flag,) = (found := apply_overrides(report(), [earlier], "canvas-7")).flags
+    assert flag.id == "earlier-decision"
+    assert "A decision about an earlier archive exists (plots)" in flag.message
+    assert "Ada" not in flag.message
+    assert found.items == report().items
+    assert apply_overrides(found, [earlier], "canvas-7") == found
+    assert apply_overrides(report(), [earlier], "canvas-8") == report()
+    assert apply_overrides(found, [], "canvas-7") == report()
 
 
 def test_the_later_decision_about_an_item_counts() -> None:

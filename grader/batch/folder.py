@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -21,6 +23,7 @@ from grader.report.json_report import to_json
 
 SUMMARY_SCHEMA = "grader-batch/1"
 MANIFEST = "batch.json"
+LOCK = ".lock"
 
 
 class BatchFolder:
@@ -100,9 +103,31 @@ class BatchFolder:
         path = self.overrides_path
         return read_overrides(path) if path.exists() else ()
 
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Keep all others that change decisions, or what is made of them, waiting meanwhile."""
+        try:
+            lock = (self.folder / LOCK).open("ab")
+        except OSError as error:
+            raise GraderError(
+                f"{self.folder} could not be locked ({error.strerror}).",
+                "Check that the folder may be written to, and make room.",
+            ) from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def decided(self, key: str, overrides: Sequence[Override]) -> Report:
+        """Return a submission's report with decisions applied, also those taken back since."""
+        return apply_overrides(self.read(key), overrides, key)
+
+    def rewrite(self, key: str, report: Report) -> None:
+        """Write a submission's report again, with other decisions."""
+        write_atomically(self.report_path(key), to_json(report, Audience.STAFF))
+
     def write(self, key: str, graded: Graded, overrides: Sequence[Override]) -> Report:
         """Write a submission's pictures, then its report, with decisions applied."""
-        report = apply_overrides(graded.report, overrides)
+        report = apply_overrides(graded.report, overrides, key)
         path = self.report_path(key)
         for name, picture in graded.artefacts.items():
             write_atomically(self.artefacts_path(key) / name, picture)

@@ -140,8 +140,7 @@ def grade_batch(
                 watcher.done(entry)
         waiting = again
     done = tuple(sorted(entries, key=lambda entry: entry.key))
-    finish_batch(folder, manifest, done, plan)
-    return done
+    return finish_batch(folder, manifest, done, plan.project)
 
 
 def _round(

@@ -47,7 +47,7 @@ def _item_for_students(item: ItemResult) -> ItemResult:
     decision = item.decision
     if decision is not None:
         # That a person decided, and why, is the student's to know; which of the staff is not.
-        decision = msgspec.structs.replace(decision, who="staff")
+        decision = msgspec.structs.replace(decision, who="staff", points_before=None)
     return msgspec.structs.replace(
         item,
         decision=decision,
