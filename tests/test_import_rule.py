@@ -19,7 +19,7 @@ PACKAGE = Path(grader.__file__).parent
 # neighbours and never upwards; a longer name takes precedence over a shorter one.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("grader", "grader.errors", "grader.model", "grader.plain_text", "grader.owner"),
-    ("grader.lab", "grader.atomic_file", "grader.picture"),
+    ("grader.lab", "grader.atomic_file", "grader.picture", "grader.sandbox.lifetime"),
     ("grader.intake", "grader.bridge", "grader.dataset", "grader.publication"),
     ("grader.sandbox", "grader.baseline", "grader.roster"),
     ("grader.checks",),

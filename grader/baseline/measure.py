@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -21,6 +23,7 @@ from grader.dataset.split import Split
 from grader.dataset.store import cache_folder
 from grader.errors import GraderError
 from grader.lab import BaselineSettings, Project
+from grader.sandbox.lifetime import end_with
 
 CURVE_RATES = (0.1, 0.01, 10.0)
 """The learning rates of the assignment's plots."""
@@ -114,21 +117,27 @@ def measure_baseline(project: Project, split: Split, progress: Progress) -> Base
     GraderError
         If the reference cannot be trained.
     """
-    settings = project.lab.baseline
-    jobs = tuple(
+    return Baseline(run_jobs(project, split, baseline_jobs(project.lab.baseline), progress))
+
+
+def baseline_jobs(settings: BaselineSettings) -> tuple[Job, ...]:
+    """Return the trainings that a baseline is the mean of."""
+    return tuple(
         Job(settings.hidden, settings.lr, settings.epochs, settings.batch_size, seed)
         for seed in range(1, settings.runs + 1)
     )
-    return Baseline(run_jobs(project, split, jobs, progress))
 
 
 def measure_curves(project: Project, split: Split, progress: Progress) -> tuple[Run, ...]:
     """Return the given network's runs with the assignment's learning rates."""
-    settings = project.lab.baseline
-    jobs = tuple(
+    return run_jobs(project, split, curve_jobs(project.lab.baseline), progress)
+
+
+def curve_jobs(settings: BaselineSettings) -> tuple[Job, ...]:
+    """Return the trainings that the plots' curves are drawn from."""
+    return tuple(
         Job(settings.hidden, lr, settings.epochs, settings.batch_size, 1) for lr in CURVE_RATES
     )
-    return run_jobs(project, split, jobs, progress)
 
 
 def run_jobs(
@@ -136,26 +145,45 @@ def run_jobs(
 ) -> tuple[Run, ...]:
     """Train networks by the reference; each result is kept the moment it is known.
 
+    Two graders that want the same training have it run once: the second waits for the first.
+
     Raises
     ------
     GraderError
         If the reference cannot be trained.
     """
     reference = _reference_digest(project)
-    places = {job: _place(split, job, reference) for job in jobs}
-    runs = {job: run for job in jobs if (run := _read(places[job], job)) is not None}
-    missing = [job for job in jobs if job not in runs]
-    progress(len(runs), len(jobs))
-    for job, run in _trained(project, split, missing):
-        runs[job] = run
-        write_atomically(places[job], msgspec.json.encode(_as_line(run)))
+    runs: list[Run] = []
+    for job in jobs:
         progress(len(runs), len(jobs))
-    return tuple(runs[job] for job in jobs)
+        place = _place(split, job, reference)
+        run = _read(place, job)
+        if run is None:
+            with _alone(place):
+                run = _read(place, job) or _trained(project, split, job)
+                write_atomically(place, msgspec.json.encode(_as_line(run)))
+        runs.append(run)
+    progress(len(runs), len(jobs))
+    return tuple(runs)
 
 
-def _trained(project: Project, split: Split, jobs: Sequence[Job]) -> Iterator[tuple[Job, Run]]:
-    if not jobs:
-        return
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Hold a lock that the kernel lets go of when its process ends, however that ends."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock = place.with_suffix(".lock").open("wb")
+    except OSError as error:
+        raise GraderError(
+            f"{place.parent} could not be written ({error.strerror}).",
+            "Check that the folder may be written to, and make room.",
+        ) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _trained(project: Project, split: Split, job: Job) -> Run:
     with tempfile.TemporaryDirectory(prefix=f"nn-lab-baseline-{owner.own_name()}-") as name:
         folder = Path(name)
         np.savez(
@@ -166,7 +194,7 @@ def _trained(project: Project, split: Split, jobs: Sequence[Job]) -> Iterator[tu
             test_y=split.test_y,
             classes=split.classes,
         )
-        (folder / "jobs.json").write_text(json.dumps([msgspec.to_builtins(job) for job in jobs]))
+        (folder / "jobs.json").write_text(json.dumps([msgspec.to_builtins(job)]))
         # One thread: how numpy splits a product among threads can change its last digits.
         environment = {
             "PATH": os.environ.get("PATH", ""),
@@ -176,32 +204,23 @@ def _trained(project: Project, split: Split, jobs: Sequence[Job]) -> Iterator[tu
             "OMP_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",
         }
-        yield from _run_script(project, folder, environment, jobs)
-
-
-def _run_script(
-    project: Project, folder: Path, environment: dict[str, str], jobs: Sequence[Job]
-) -> Iterator[tuple[Job, Run]]:
-    log = folder / "stderr"
-    done = 0
-    with (
-        log.open("wb") as stderr,
-        subprocess.Popen(  # noqa: S603 - our own script
+        own = os.getpid()
+        done = subprocess.run(  # noqa: S603 - our own script
             [sys.executable, "-s", str(_script(project)), str(folder)],
             env=environment,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-        ) as process,
-    ):
-        for line in process.stdout or ():
-            yield jobs[done], _as_run(jobs[done], line)
-            done += 1
-    if process.returncode != 0 or done < len(jobs):
-        said = log.read_text(errors="replace").strip()[-600:]
-        raise GraderError(
-            f"The baseline could not be trained with the reference: {said or process.returncode}.",
-            f"Mend {project.root / 'reference'}, then grade again.",
+            capture_output=True,
+            check=False,
+            # It does not train on for nobody when the grader is killed.
+            preexec_fn=lambda: end_with(own),
         )
+    try:
+        return _as_run(job, done.stdout)
+    except (msgspec.DecodeError, ValueError) as error:
+        said = done.stderr.decode(errors="replace").strip()[-600:]
+        raise GraderError(
+            f"The baseline could not be trained with the reference: {said or done.returncode}.",
+            f"Mend {project.root / 'reference'}, then grade again.",
+        ) from error
 
 
 def _as_run(job: Job, line: bytes) -> Run:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from grader.baseline import measure
-from grader.baseline.measure import measure_baseline, measure_curves
+from grader.baseline.measure import Job, Run, measure_baseline, measure_curves
 from grader.dataset.split import Split, make_split
 from grader.dataset.store import demo_dataset
 from grader.errors import GraderError
@@ -40,12 +41,39 @@ def test_each_run_has_other_first_weights(cache: Path, quick: Project) -> None:
     assert found.mean == pytest.approx(sum(run.accuracy for run in found.runs) / 2)
 
 
-def test_what_was_measured_is_not_measured_again(cache: Path, quick: Project) -> None:
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """Every training that is really run."""
+    real, jobs = measure._trained, []
+
+    def counting(project: Project, split: Split, job: Job) -> Run:
+        jobs.append(job)
+        return real(project, split, job)
+
+    monkeypatch.setattr(measure, "_trained", counting)
+    return jobs
+
+
+def test_what_was_measured_is_not_measured_again(
+    cache: Path, quick: Project, trained: list[Job]
+) -> None:
     seen: list[int] = []
     first = measure_baseline(quick, split(quick), lambda done, of: seen.append(done))
-    second = measure_baseline(quick, split(quick), lambda done, of: seen.append(done))
-    assert second == first
-    assert seen == [0, 1, 2, 2]
+    assert measure_baseline(quick, split(quick), lambda done, of: None) == first
+    assert seen == [0, 1, 2]
+    assert len(trained) == 2
+
+
+def test_two_graders_at_the_same_moment_train_once(
+    cache: Path, quick: Project, trained: list[Job]
+) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = [
+            pool.submit(measure_baseline, quick, split(quick), lambda done, of: None)
+            for _ in range(2)
+        ]
+    assert both[0].result() == both[1].result()
+    assert len(trained) == 2
 
 
 def test_a_kept_run_that_is_damaged_is_measured_again(cache: Path, quick: Project) -> None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 
 import msgspec
 
-from grader.baseline.measure import Baseline, baseline_widths, measure_baseline
+from grader.baseline.measure import Baseline, measure_baseline
 from grader.checks.better_cifar import sentences
 from grader.checks.better_cifar.desk import Desk, TestImages
 from grader.checks.better_cifar.suspicion import large_files, training_files
 from grader.checks.better_cifar.training import Ending, Measured, Training, train
 from grader.checks.better_cifar.verdict import Comparison, Standing, compare
 from grader.dataset.files import Dataset
-from grader.dataset.split import Split, make_split
-from grader.lab import Project
+from grader.dataset.split import make_split
+from grader.errors import GraderError
+from grader.lab import Lab, Project
 from grader.model import CaseResult, ItemResult, Judged, Outcome, Submission, Suite
-from grader.picture import Pixels, as_png
 from grader.plain_text import printable
 from grader.sandbox.cell import Cell
 from grader.sandbox.launch import Sandbox
@@ -83,80 +83,95 @@ def check_better_cifar(
     GraderError
         If sandbox, data or reference fail.
     """
+    training = train_better_cifar(submission, project, sandbox, exam, watch)
+    baseline = None
+    if training is not None and training.best is not None:
+        split = make_split(project.lab, exam.dataset, training.best.seed, exam.grading_seed)
+        baseline = measure_baseline(
+            project, split, lambda done, of: watch(f"baseline, {done} of {of} runs")
+        )
+    return judge_training(submission, project, exam, training, baseline)
+
+
+def train_better_cifar(
+    submission: Submission, project: Project, sandbox: Sandbox, exam: Exam, watch: Watch
+) -> Training | None:
+    """Train, again with the test images if need be; the parameters are `check_better_cifar`'s.
+
+    Returns
+    -------
+    Training or None
+        The training that counts; None if there is no script.
+    """
     if SCRIPT not in submission.files:
-        return _judged(project, _Finding(Outcome.FAILED, (sentences.NO_SCRIPT,)), (), {})
-    return _Check(submission, project, sandbox, exam, watch).judge()
+        return None
+    files = training_files(submission, project.lab.better_cifar)
+    split_of = cache(lambda seed: make_split(project.lab, exam.dataset, seed, exam.grading_seed))
 
-
-class _Check:
-    def __init__(
-        self,
-        submission: Submission,
-        project: Project,
-        sandbox: Sandbox,
-        exam: Exam,
-        watch: Watch,
-    ) -> None:
-        self._submission = submission
-        self._project = project
-        self._lab = project.lab
-        self._sandbox = sandbox
-        self._exam = exam
-        self._watch = watch
-        self._split = lru_cache(maxsize=None)(self._make_split)
-
-    def judge(self) -> Judged:
-        """Train, again with the test images if need be, and judge."""
-        training = self._train(TestImages.SLICE)
-        shown = TestImages.SLICE
-        if training.transformed:
-            self._watch("trained on transformed images; once more, with the test images")
-            shown = TestImages.REAL
-            training = self._train(shown)
-        finding, comparison, baseline = self._finding(training)
-        remarks = sentences.remarks(training, shown, self._exam.dataset.digest)
-        finding = msgspec.structs.replace(finding, feedback=finding.feedback + remarks)
-        staff = sentences.for_staff(training, baseline, comparison)
-        pictures = {
-            f"{ITEM}/figure-{n}.png": picture for n, picture in enumerate(training.figures, 1)
-        }
-        return _judged(self._project, finding, staff, pictures, training.output)
-
-    def _make_split(self, seed: int) -> Split:
-        return make_split(self._lab, self._exam.dataset, seed, self._exam.grading_seed)
-
-    def _train(self, shown: TestImages) -> Training:
-        desk = Desk(self._split, self._lab.dataset, shown, self._tell)
-        files = training_files(self._submission, self._lab.better_cifar)
-        self._watch("training")
-        with Cell(self._sandbox, self._lab, files, self._lab.training_limits) as cell:
-            return train(cell, self._lab, desk, shown)
-
-    def _tell(self, fit: int, done: float, epochs: float) -> None:
+    def tell(fit: int, done: float, epochs: float) -> None:
         of = f" of {epochs:g}" if epochs else ""
-        self._watch(f"fit {fit}, epoch {done:.0f}{of}")
+        watch(f"fit {fit}, epoch {done:.0f}{of}")
 
-    def _finding(self, training: Training) -> tuple[_Finding, Comparison | None, Baseline | None]:
-        known = [network for network in training.networks if network.accuracy is not None]
-        if not known:
-            return self._without_networks(training), None, None
-        own = [network for network in known if not self._is_given(network)]
-        best = max(own or known, key=lambda network: network.accuracy or 0.0)
-        split = self._split(best.seed)
-        baseline = measure_baseline(self._project, split, self._tell_baseline)
-        comparison = compare(best.hits, [run.hits for run in baseline.runs])
-        return self._compared(training, best, comparison, bool(own)), comparison, baseline
+    def run(shown: TestImages) -> Training:
+        desk = Desk(split_of, project.lab.dataset, shown, tell)
+        with Cell(sandbox, project.lab, files, project.lab.training_limits) as cell:
+            return train(cell, project.lab, desk, shown)
 
-    def _tell_baseline(self, done: int, of: int) -> None:
-        self._watch(f"baseline, {done} of {of} runs")
+    watch("training")
+    training = run(TestImages.SLICE)
+    if training.transformed:
+        watch("trained on transformed images; once more, with the test images")
+        training = run(TestImages.REAL)
+    return training
 
-    def _is_given(self, network: Measured) -> bool:
-        """Tell whether a network has the given network's own shape."""
-        widths = baseline_widths(self._split(network.seed), self._lab.baseline)
-        names = [name for name, _ in network.described.layers]
-        return network.described.widths == widths and len(names) <= len(GIVEN_LAYERS)
 
-    def _without_networks(self, training: Training) -> _Finding:
+def judge_training(
+    submission: Submission,
+    project: Project,
+    exam: Exam,
+    training: Training | None,
+    baseline: Baseline | None,
+) -> Judged:
+    """Judge what was trained.
+
+    Parameters
+    ----------
+    submission : Submission
+        Whose script it was.
+    project : Project
+        The lab.
+    exam : Exam
+        Data and seeds.
+    training : Training or None
+        None if there was no script.
+    baseline : Baseline or None
+        The given network on the classes of `training.best`; None if there is none to compare.
+    """
+    if training is None:
+        return _judged(project, _Finding(Outcome.FAILED, (sentences.NO_SCRIPT,)), (), {})
+    judge = _Judge(submission, project.lab, exam)
+    comparison = None
+    if training.best is None:
+        finding = judge.without_networks(training)
+    elif baseline is None:
+        raise GraderError("A network was to be judged without a baseline.", "Report this.")
+    else:
+        comparison = compare(training.best.hits, [run.hits for run in baseline.runs])
+        finding = judge.compared(training, training.best, comparison)
+    remarks = sentences.remarks(training, exam.dataset.digest)
+    finding = msgspec.structs.replace(finding, feedback=finding.feedback + remarks)
+    staff = sentences.for_staff(training, baseline, comparison)
+    pictures = {f"{ITEM}/figure-{n}.png": png for n, png in enumerate(training.figures, 1)}
+    return _judged(project, finding, staff, pictures, training.output)
+
+
+class _Judge:
+    def __init__(self, submission: Submission, lab: Lab, exam: Exam) -> None:
+        self._submission = submission
+        self._lab = lab
+        self._exam = exam
+
+    def without_networks(self, training: Training) -> _Finding:
         """Say why nothing could be measured."""
         if training.networks:
             return _Finding(Outcome.NEEDS_REVIEW, (sentences.NO_ANSWER,), 0.0)
@@ -165,9 +180,9 @@ class _Check:
             return _Finding(Outcome.FAILED, (why,))
         return _Finding(training.outcome, (sentences.ended(training),))
 
-    def _compared(
-        self, training: Training, best: Measured, comparison: Comparison, own: bool
-    ) -> _Finding:
+    def compared(self, training: Training, best: Measured, comparison: Comparison) -> _Finding:
+        """Say what the comparison comes to."""
+        own = not best.given
         points = self._lab.line(ITEM).points
         # The given network, trained as given, must not get the points by a lucky start.
         policy = self._lab.better_cifar.policy if own else "strict"
@@ -199,14 +214,11 @@ class _Check:
         return doubts
 
 
-GIVEN_LAYERS = ("FullLayer", "ReluLayer", "FullLayer", "SoftMaxLayer")
-
-
 def _judged(
     project: Project,
     finding: _Finding,
     staff: Sequence[str],
-    pictures: dict[str, Pixels],
+    pictures: dict[str, bytes],
     output: str = "",
 ) -> Judged:
     line = project.lab.line(ITEM)
@@ -230,4 +242,4 @@ def _judged(
         output=printable(output, len(output) * 10, "\n\t"),
         artefacts=tuple(pictures),
     )
-    return Judged(result, {name: as_png(picture) for name, picture in pictures.items()})
+    return Judged(result, pictures)

@@ -86,10 +86,10 @@ def large_files(paths: Sequence[str]) -> str:
     )
 
 
-def remarks(training: Training, shown: TestImages, digest: str) -> tuple[str, ...]:
+def remarks(training: Training, digest: str) -> tuple[str, ...]:
     """Say how it was measured."""
     said = []
-    if shown is TestImages.REAL:
+    if training.shown is TestImages.REAL:
         said.append(
             "Your script transforms its images, so it was run again with the test images "
             "themselves (their labels withheld), and its own predictions for them count."

@@ -10,13 +10,15 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from grader.baseline.measure import baseline_widths
 from grader.bridge.faults import BrokenProtocol, StudentFault, StudentRaised
 from grader.bridge.service_client import ServiceClient
 from grader.checks.better_cifar.desk import REACH, Desk, TestImages
 from grader.checks.better_cifar.measuring import Described, Way, answered, predicted
 from grader.dataset.split import Split
-from grader.lab import Lab
+from grader.lab import BaselineSettings, Lab
 from grader.model import Outcome
+from grader.picture import as_png
 from grader.sandbox.cell import Cell
 
 QUESTION_SECONDS = 30.0
@@ -25,6 +27,7 @@ GRACE_SECONDS = 30.0
 MOST_NETWORKS = 12
 MOST_FIGURES = 12
 LARGEST_PICTURE = 3 * 2000 * 2000
+GIVEN_LAYERS = ("FullLayer", "ReluLayer", "FullLayer", "SoftMaxLayer")
 
 
 class Ending(StrEnum):
@@ -50,12 +53,15 @@ class Measured(msgspec.Struct, frozen=True):
         How its answers were had; None if it gave none.
     correct : bytes
         One byte a test image, 1 where it is right; empty if it gave no answers.
+    given : bool
+        Whether it has the given network's own layers and widths.
     """
 
     described: Described
     seed: int
     way: Way | None
     correct: bytes = b""
+    given: bool = False
 
     @property
     def hits(self) -> npt.NDArray[np.float64]:
@@ -69,7 +75,7 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 class Training(msgspec.Struct, frozen=True):
-    """What came of one run of the script.
+    """What came of one run of the script: plain data, which can be kept and sent.
 
     Attributes
     ----------
@@ -87,8 +93,10 @@ class Training(msgspec.Struct, frozen=True):
         What the script used.
     output : str
         What it printed.
-    figures : tuple of ndarray of uint8, shape (rows, columns, 3)
-        What it drew.
+    shown : TestImages
+        What it got as its test set.
+    figures : tuple of bytes
+        What it drew, as PNG files.
     """
 
     ending: Ending
@@ -99,7 +107,15 @@ class Training(msgspec.Struct, frozen=True):
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
     output: str = ""
-    figures: tuple[npt.NDArray[np.uint8], ...] = ()
+    shown: TestImages = TestImages.SLICE
+    figures: tuple[bytes, ...] = ()
+
+    @property
+    def best(self) -> Measured | None:
+        """The network to compare: of the student's own the most accurate, else the given one."""
+        known = [network for network in self.networks if network.accuracy is not None]
+        own = [network for network in known if not network.given]
+        return max(own or known, key=lambda network: network.accuracy or 0.0, default=None)
 
     @property
     def transformed(self) -> bool:
@@ -146,7 +162,7 @@ class _Trainer:
         self._outcome = Outcome.FAILED
         self._said = ""
         self._networks: list[Measured] = []
-        self._figures: tuple[npt.NDArray[np.uint8], ...] = ()
+        self._figures: tuple[bytes, ...] = ()
 
     def train(self) -> Training:
         client: ServiceClient | None = None
@@ -176,6 +192,7 @@ class _Trainer:
             cpu_seconds=self._ran.cpu_seconds,
             wall_seconds=self._ran.wall_seconds,
             output=ended.output,
+            shown=self._shown,
             figures=self._figures,
         )
 
@@ -221,7 +238,8 @@ class _Trainer:
                 self._networks.append(Measured(network, seed, None))
                 continue
             correct = (got[1] == split.test_y).astype(np.uint8).tobytes()
-            self._networks.append(Measured(network, seed, got[0], correct))
+            given = is_given(network, split, self._lab.baseline)
+            self._networks.append(Measured(network, seed, got[0], correct, given))
 
     def _seed(self, network: Described) -> int:
         """Return the seed that a network says it was trained with, if it was handed out."""
@@ -230,6 +248,12 @@ class _Trainer:
 
     def _split(self, network: Described) -> Split | None:
         return self._desk.splits[self._seed(network)] if self._desk.splits else None
+
+
+def is_given(network: Described, split: Split, settings: BaselineSettings) -> bool:
+    """Tell whether a network has the given network's own shape."""
+    names = [name for name, _ in network.layers]
+    return network.widths == baseline_widths(split, settings) and len(names) <= len(GIVEN_LAYERS)
 
 
 _T = TypeVar("_T")
@@ -245,11 +269,11 @@ def _converted(answer: object, kind: type[_T]) -> _T:
         ) from None
 
 
-def _pictures(answer: object) -> tuple[npt.NDArray[np.uint8], ...]:
-    """Keep what can be shown as a picture."""
+def _pictures(answer: object) -> tuple[bytes, ...]:
+    """Encode what can be shown as a picture."""
     found = answer if isinstance(answer, list | tuple) else []
     return tuple(
-        each
+        as_png(each)
         for each in found[:MOST_FIGURES]
         if isinstance(each, np.ndarray)
         and each.dtype == np.uint8
