@@ -7,6 +7,7 @@ archive counts: two of the same name may be two students'.
 from __future__ import annotations
 
 import re
+import shutil
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -14,21 +15,23 @@ from pathlib import Path
 
 import msgspec
 
-from grader.errors import ConfigurationError
+from grader.batch.listing import File, Listing, open_listing
+from grader.batch.lms.canvas import read_canvas_name
+from grader.batch.lms.gradescope import (
+    METADATA,
+    GradescopeSubmission,
+    folder_number,
+    read_metadata,
+)
+from grader.batch.lms.moodle import read_moodle_name
+from grader.batch.repack import copy_to, repack, top_folder
+from grader.errors import ConfigurationError, GraderError
 from grader.intake import read_name
+from grader.lab import Lab
 
-# `doejane_LATE_4711_99012_JANE_DOE_LAB3.zip`, `LATE_anon_17_99012_lab.zip` (Canvas's own code,
-# lib/content_zipper.rb).
-_CANVAS = re.compile(
-    r"(?:(?P<name>[^_]+)|(?P<late_anon>LATE_)?anon)(?P<late>_LATE)?_(?P<user>\d+)_(?P<file>\d+)_"
-    r"(?P<display>.+)",
-    re.IGNORECASE,
-)
-# `Jane Doe_1234_assignsubmission_file_/lab.zip`, or flat with the file's name after it (Moodle).
-_MOODLE = re.compile(
-    r"(?P<name>[^_]+)_(?P<participant>\d+)_assignsubmission_file(?:_(?P<rest>.*))?"
-)
-# Canvas counts what was handed in again: `lab-1.zip`.
+_LARGEST_METADATA = 64 << 20
+_MIB = 1 << 20
+# What browsers, people and LMSs count copies by: `lab-1.zip`.
 _AGAIN = re.compile(r"-(\d+)$")
 
 
@@ -44,7 +47,7 @@ class Handed(msgspec.Struct, frozen=True):
     name : str
         The file name that the student gave it.
     lms : dict of str to str or None
-        The LMS's own numbers, for handing grades back, and `late`.
+        The LMS's own numbers, for handing grades back, and `late` where the LMS says.
     superseded : tuple of str
         The file names of the student's earlier archives.
     seed : int or None
@@ -60,7 +63,7 @@ class Handed(msgspec.Struct, frozen=True):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """What a folder held.
+    """What a folder or a download held.
 
     Attributes
     ----------
@@ -75,89 +78,199 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class _Found(msgspec.Struct, frozen=True):
+    """One archive, or what will be one."""
+
     key: str
-    path: Path
     name: str
     lms: dict[str, str] | None
     order: tuple[float, str]
+    files: tuple[File, ...]
+    """One zip; or, with a `top`, the files to make it of."""
+    top: str | None = None
+    dropped: int = 0
 
 
-def read_source(folder: Path, lab_name: str) -> Source:
-    """Find the archives below a folder.
+def read_source(source: Path, lab: Lab, archives: Path) -> Source:
+    """Find what was handed in.
 
     Parameters
     ----------
-    folder : Path
-        Holds archives, or is an LMS's download, unpacked: Canvas (flat, with its numbers in the
-        names) or Moodle (a folder a student, or flat).
-    lab_name : str
-        The suffix of archives' names, such as `LAB3`.
+    source : Path
+        A folder of archives, or an LMS's download as it came or unpacked: Canvas, Moodle, or
+        Gradescope's export of submissions.
+    lab : Lab
+        For the suffix of archives' names, and the limits.
+    archives : Path
+        Where what is in no file of its own is put, as `<key>.zip`.
 
     Raises
     ------
     ConfigurationError
-        If it is no folder, or holds no archive.
+        If it is neither, holds nothing that was handed in, or cannot be trusted.
+    GraderError
+        If an archive cannot be written.
     """
-    folder = folder.absolute()
-    if not folder.is_dir():
-        raise ConfigurationError(
-            f"{folder} is not a folder.", "Unpack the LMS's download and name the folder."
-        )
-    files = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not any(part.startswith(".") for part in path.parts)
-    ]
-    archives = [path for path in files if path.suffix.lower() == ".zip"]
-    if not archives:
-        raise ConfigurationError(
-            f"{folder} holds no zip archive.", "Name the folder that the students' zips are in."
-        )
-    students: dict[str, list[_Found]] = {}
-    for one in _found(folder, archives, lab_name):
-        students.setdefault(one.key, []).append(one)
-    handed = []
-    for key in sorted(students):
-        *earlier, latest = sorted(students[key], key=lambda one: one.order)
-        superseded = tuple(one.path.name for one in earlier)
-        handed.append(Handed(key, latest.path, latest.name, latest.lms, superseded))
-    left = tuple(
-        f"{path.relative_to(folder)} is no zip archive and was passed over."
-        for path in files
-        if path.suffix.lower() != ".zip"
-    )
-    return Source(tuple(handed), left)
+    with open_listing(source) as listing:
+        found, passed_over = _found(source, listing, lab.lab.name)
+        if not found:
+            raise ConfigurationError(
+                f"{source} holds no zip archive.",
+                "Name a folder that the students' zips are in, or the LMS's download of them all.",
+            )
+        students: dict[str, list[_Found]] = {}
+        for one in found:
+            students.setdefault(one.key, []).append(one)
+        latest = {key: sorted(own, key=lambda one: one.order) for key, own in students.items()}
+        _check_room(listing, [own[-1] for own in latest.values()], archives, lab)
+        handed = []
+        for key in sorted(latest):
+            *earlier, last = latest[key]
+            superseded = tuple(one.files[0].name for one in earlier)
+            path = _archive(listing, last, archives, lab)
+            handed.append(Handed(key, path, last.name, last.lms, superseded))
+    return Source(tuple(handed), (*listing.passed_over, *passed_over))
 
 
-def _found(folder: Path, archives: list[Path], lab_name: str) -> Iterator[_Found]:
+def _found(source: Path, listing: Listing, lab_name: str) -> tuple[list[_Found], list[str]]:
+    metadata = [file for file in listing.files if file.name == METADATA and len(file.parts) <= 2]
+    if metadata:
+        return _of_gradescope(source, listing, metadata[0], lab_name)
+    archives = [file for file in listing.files if file.name.lower().endswith(".zip")]
+    others = [file for file in listing.files if not file.name.lower().endswith(".zip")]
+    found = list(_archives(archives, lab_name))
+    if not found and any("layers" in file.parts for file in others):
+        raise ConfigurationError(
+            f"{source} holds no archives; it looks like one student's work.",
+            "Grade a single archive with `grader grade`.",
+        )
+    passed_over = [f"{file.shown} is no zip archive and was passed over." for file in others]
+    return found, passed_over
+
+
+def _archives(archives: list[File], lab_name: str) -> Iterator[_Found]:
     taken: Counter[str] = Counter()
-    for path in archives:
-        again = _AGAIN.search(path.stem)
-        order = (float(again.group(1)) if again else 0.0, path.name)
-        inner = path.parent.name if path.parent != folder else path.name
-        moodle, canvas = _MOODLE.fullmatch(inner), _CANVAS.fullmatch(path.name)
+    for file in archives:
+        again = _AGAIN.search(file.name[:-4])
+        order = (float(again[1]) if again else 0.0, file.name)
+        # The LMS's own part comes first: what stands behind it is the student's to choose.
+        folder = next(filter(None, map(read_moodle_name, file.parts[:-1])), None)
+        canvas = read_canvas_name(file.name) if folder is None else None
+        moodle = folder or (read_moodle_name(file.name) if canvas is None else None)
         if moodle:
-            lms = {"lms": "moodle", "participant": moodle["participant"], "name": moodle["name"]}
-            name = path.name if path.parent != folder else (moodle["rest"] or path.name)
-            yield _Found(f"moodle-{moodle['participant']}", path, name, lms, order)
+            name = moodle.file if folder is None else file.name
+            yield _Found(f"moodle-{moodle.participant}", name, moodle.lms, order, (file,))
         elif canvas:
-            lms = {"lms": "canvas", "user_id": canvas["user"], "attachment_id": canvas["file"]}
-            lms["late"] = "yes" if canvas["late"] or canvas["late_anon"] else "no"
-            # A later attachment has a larger number.
-            order = (float(canvas["file"]), path.name)
-            name = _AGAIN.sub("", canvas["display"].removesuffix(path.suffix)) + path.suffix
-            yield _Found(f"canvas-{canvas['user']}", path, name, lms, order)
+            order = (float(canvas.attachment), file.name)
+            key = f"canvas-{canvas.user}"
+            yield _Found(key, canvas.display, canvas.lms, order, (file,))
         else:
-            key = _key_of(path, lab_name)
+            key = _key_of(file.name, lab_name)
             taken[key] += 1
             unique = key if taken[key] == 1 else f"{key}~{taken[key]}"
-            yield _Found(unique, path, path.name, None, order)
+            yield _Found(unique, file.name, None, order, (file,))
 
 
-def _key_of(path: Path, lab_name: str) -> str:
+def _of_gradescope(
+    source: Path, listing: Listing, metadata: File, lab_name: str
+) -> tuple[list[_Found], list[str]]:
+    depth = len(metadata.parts) - 1
+    folders: dict[str, list[File]] = {}
+    passed_over = []
+    for file in listing.files:
+        folder = file.parts[depth] if len(file.parts) > depth + 1 else ""
+        if folder_number(folder) is None or _is_link(file):
+            if file is not metadata:
+                passed_over.append(f"{file.shown} is of no submission and was passed over.")
+        else:
+            folders.setdefault(folder, []).append(file)
+    known = _metadata(source, listing, metadata)
+    passed_over += [
+        f"{folder} ({', '.join(known[folder].names)}) holds no file."
+        for folder in sorted(known.keys() - folders.keys())
+    ]
+    found = []
+    for folder, files in folders.items():
+        number = folder_number(folder) or ""
+        one = known.get(folder, GradescopeSubmission(number))
+        key, order = f"gradescope-{number}", (float(number), folder)
+        if len(files) == 1 and files[0].name.lower().endswith(".zip"):
+            found.append(_Found(key, files[0].name, one.lms, order, tuple(files)))
+            continue
+        paths = [file.parts[depth + 1 :] for file in files]
+        top, dropped = top_folder(paths, one.lms.get("name", ""), lab_name)
+        name = f"{top}.zip"
+        found.append(_Found(key, name, one.lms, order, tuple(files), top, depth + 1 + dropped))
+    return found, passed_over
+
+
+def _metadata(source: Path, listing: Listing, file: File) -> dict[str, GradescopeSubmission]:
+    try:
+        if file.size > _LARGEST_METADATA:
+            raise ValueError(f"it has {file.size} bytes")
+        return read_metadata(b"".join(listing.content(file)))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{file.shown} in {source} is not what Gradescope writes ({error}).",
+            "Download the export again.",
+        ) from None
+
+
+def _is_link(file: File) -> bool:
+    """Tell whether a file on disk is a link, which an unpacked submission can have to anywhere."""
+    return isinstance(file.place, Path) and file.place.is_symlink()
+
+
+def _check_room(listing: Listing, found: list[_Found], archives: Path, lab: Lab) -> None:
+    """Refuse a download that would fill the disk, before anything of it is written."""
+    most = lab.intake.archive_mib * _MIB
+    needed = sum(
+        min(file.size, most)
+        for one in found
+        for file in one.files
+        if one.top is not None or listing.path_of(file) is None
+    )
+    place = next(path for path in archives.absolute().parents if path.is_dir())
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise GraderError(
+            f"Unpacked, the archives have {needed // _MIB} MiB, and {place} has room for "
+            f"{free // _MIB}.",
+            "Make room, or look whether this is the LMS's own download.",
+        )
+
+
+def _archive(listing: Listing, one: _Found, archives: Path, lab: Lab) -> Path:
+    """Return where an archive is, after putting it there if need be."""
+    target = (archives / f"{one.key}.zip").absolute()
+    if one.top is None:
+        path = listing.path_of(one.files[0])
+        if path is not None:
+            return path
+        copy_to(target, _at_most(listing.content(one.files[0]), lab.intake.archive_mib))
+        return target
+    # One byte more than a file may have is enough for intake to leave it out or refuse it.
+    contents = (
+        (file.parts[one.dropped :], _at_most(listing.content(file), lab.intake.file_mib))
+        for file in one.files
+    )
+    repack(target, contents, one.top)
+    return target
+
+
+def _at_most(content: Iterator[bytes], mib: int) -> Iterator[bytes]:
+    """Yield no more than a byte above so many MiB."""
+    room = mib * _MIB + 1
+    for part in content:
+        yield part[:room]
+        room -= len(part)
+        if room <= 0:
+            return
+
+
+def _key_of(name: str, lab_name: str) -> str:
     """Return a key made of the archive's name: the student's, if it can be read."""
-    who = read_name(path.name, lab_name).identity
-    names = [name for name in (who.first_name, who.last_name) if name]
-    words = "_".join(names) or path.stem
+    who = read_name(name, lab_name).identity
+    names = [each for each in (who.first_name, who.last_name) if each]
+    words = "_".join(names) or name[:-4]
     plain = unicodedata.normalize("NFKC", words)
     return re.sub(r"[^\w.-]+", "_", plain).strip("._")[:80] or "unnamed"

@@ -88,7 +88,7 @@ def batch(
     resume: bool,
     quiet: bool,
 ) -> None:
-    """Grade the archives of a folder, or of an LMS's download of all submissions, unpacked.
+    """Grade the archives of a folder, or of an LMS's download of all submissions.
 
     Each result is on disk the moment it is known. Run it again after an interruption, or after a
     change: only what is missing or changed is graded. Exit code 1 if something needs a regrade.
@@ -99,7 +99,7 @@ def batch(
         raise ConfigurationError(
             f"{out} holds no batch to go on with.", "Leave --resume out to begin one."
         )
-    found = read_source(source, project.lab.lab.name)
+    found = read_source(source, project.lab, out / "archives")
     students = read_roster(roster) if roster is not None else None
     enrolment = enrol(found.handed, students, project.lab.lab.name)
     plan = make_plan(project, sandbox, only, seed)

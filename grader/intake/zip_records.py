@@ -7,6 +7,7 @@ Offsets and layouts are those of PKWARE's APPNOTE.TXT 6.3.10, sections 4.3 and 4
 
 from __future__ import annotations
 
+import mmap
 import struct
 import zlib
 from collections.abc import Iterator
@@ -25,8 +26,9 @@ _LOCATOR_64 = struct.Struct("<4sLQL")
 _FULL_16, _FULL_32 = 0xFFFF, 0xFFFFFFFF
 # A virtual environment that was zipped along has tens of thousands of entries; it is left out, so
 # these bounds only keep the memory for names small.
-_MOST_RECORDS = 65_535
-_LARGEST_DIRECTORY = 16 << 20
+MOST_RECORDS = 65_535
+_RECORD_BYTES = 256
+"""Of the list of files, for each record on average."""
 _ENCRYPTED, _DESCRIPTOR, _STRONG, _UTF8, _MASKED = 1 << 0, 1 << 3, 1 << 6, 1 << 11, 1 << 13
 _AES = 99
 _ZIP64, _PKWARE_UNIX, _UNICODE_PATH, _ASI_UNIX = 0x0001, 0x000D, 0x7075, 0x756E
@@ -74,15 +76,26 @@ class Record(msgspec.Struct, frozen=True):
     ends: int
 
 
-def read_records(data: bytes) -> list[Record]:
+Zip = bytes | mmap.mmap
+"""A zip in memory, or one on disk that is larger than memory."""
+
+
+def read_records(data: Zip, most: int = MOST_RECORDS) -> list[Record]:
     """Read every entry's headers.
+
+    Parameters
+    ----------
+    data : bytes or mmap
+        The zip.
+    most : int
+        How many entries it may have.
 
     Raises
     ------
     RefusedError
         If this is not one whole, plain zip whose records agree with each other.
     """
-    directory, directory_ends, total = _find_directory(data)
+    directory, directory_ends, total = _find_directory(data, most)
     records = []
     extents = []
     at = directory
@@ -112,15 +125,15 @@ def _damaged(how: str) -> RefusedError:
     return RefusedError(f"The zip is damaged: {how}", "zip the lab's folder and upload it again")
 
 
-def _find_directory(data: bytes) -> tuple[int, int, int]:
+def _find_directory(data: Zip, most: int) -> tuple[int, int, int]:
     """Return where the central directory begins and ends, and how many entries it has."""
     end = _find_end(data)
     _, disk, directory_disk, here, total, size, offset, _ = _END.unpack_from(data, end)
     ends = end
     locator = end - _LOCATOR_64.size
-    if locator >= 0 and data.startswith(b"PK\x06\x07", locator):
+    if locator >= 0 and _stands_at(data, locator, b"PK\x06\x07"):
         ends = _LOCATOR_64.unpack_from(data, locator)[2]
-        if ends + _END_64.size > locator or not data.startswith(b"PK\x06\x06", ends):
+        if ends + _END_64.size > locator or not _stands_at(data, ends, b"PK\x06\x06"):
             raise _damaged("its zip64 end record is not where it says")
         _, length, _, _, disk, directory_disk, here, total, size, offset = _END_64.unpack_from(
             data, ends
@@ -137,14 +150,18 @@ def _find_directory(data: bytes) -> tuple[int, int, int]:
         raise _damaged("its list of files lies outside it")
     if total == 0:
         raise RefusedError("The zip is empty", "zip the lab's folder and hand that in")
-    if total > _MOST_RECORDS or size > _LARGEST_DIRECTORY:
+    if total > most or size > most * _RECORD_BYTES:
         raise RefusedError(
             f"The zip holds {total} entries", "hand in the lab's files only, without libraries"
         )
     return offset, ends, total
 
 
-def _find_end(data: bytes) -> int:
+def _stands_at(data: Zip, at: int, magic: bytes) -> bool:
+    return data[at : at + len(magic)] == magic
+
+
+def _find_end(data: Zip) -> int:
     """Return where the end record begins; it must reach exactly to the end of the file."""
     if not data:
         raise RefusedError("The archive is an empty file of 0 bytes", "upload it again")
@@ -159,10 +176,10 @@ def _find_end(data: bytes) -> int:
         at = data.rfind(b"PK\x05\x06", lowest, at + 3)
     if seen:
         raise RefusedError("The zip is cut off or has other data after its end", "upload it again")
-    if data.startswith(b"PK\x03\x04"):
+    if _stands_at(data, 0, b"PK\x03\x04"):
         raise RefusedError("The zip is cut off: its end is missing", "upload it again")
     for magic, what in _OTHER_FORMATS:
-        if data.startswith(magic):
+        if _stands_at(data, 0, magic):
             raise RefusedError(f"The file is not a zip but {what}", "hand in a zip")
     raise RefusedError("The file is not a zip", "zip the lab's folder and hand that in")
 
@@ -172,7 +189,7 @@ def _foreign_data() -> RefusedError:
 
 
 def _read_record(
-    data: bytes, central: tuple[int, ...], raw_name: bytes, extra: bytes, directory: int
+    data: Zip, central: tuple[int, ...], raw_name: bytes, extra: bytes, directory: int
 ) -> tuple[Record, int]:
     """Return one entry and where its local header begins."""
     flags, method, _, _, crc, packed, size = central[3:10]

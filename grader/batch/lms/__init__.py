@@ -1,0 +1,1 @@
+"""How each LMS names and arranges what it lets teachers download."""
