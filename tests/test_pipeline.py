@@ -36,6 +36,7 @@ class BrokenSandbox:
 
     kind = "broken"
     isolated = True
+    forkable = False
     uid: int | None = None
 
     def __init__(self) -> None:

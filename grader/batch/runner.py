@@ -21,6 +21,7 @@ from grader.batch.finish import finish_batch
 from grader.batch.folder import BatchFolder, entry_of
 from grader.batch.manifest import Manifest
 from grader.batch.source import Handed
+from grader.checks.kept_collector import keep_collector
 from grader.errors import GraderError
 from grader.model import Entry, Judged, Progress, Report, Submission
 from grader.overrides import Override
@@ -213,6 +214,7 @@ def _begin(parent: int, words: SimpleQueue[Told]) -> None:
     end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _words = words
+    keep_collector()
 
 
 def _grade_one(

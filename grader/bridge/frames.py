@@ -9,8 +9,6 @@ import time
 
 HEADER = struct.Struct(">I")
 READ_SIZE = 1 << 16
-MOMENT = 0.0003
-"""Seconds to look for an answer without sleeping."""
 SHORTEST = 0.001
 """Seconds of the shortest time-out; 0 would mean none at all."""
 SLACK = 0.5
@@ -128,7 +126,9 @@ class Stream:
         while len(self._pending) < count:
             self._check_time()
             try:
-                data = self._receive_soon() or self._connection.recv(READ_SIZE)
+                # Looking for the answer in a loop would save being woken, and cost the core that
+                # it may be computed on: there are as many runs at once as cores.
+                data = self._connection.recv(READ_SIZE)
             except BlockingIOError:
                 raise DeadlinePassed from None
             except OSError as error:
@@ -136,20 +136,6 @@ class Stream:
             if not data:
                 raise StreamClosed("the other side closed the connection")
             self._pending += data
-
-    def _receive_soon(self) -> bytes:
-        """Return what comes within a moment, or nothing.
-
-        Most answers come in a few dozen microseconds, and being put to sleep and woken by the
-        kernel takes as long again.
-        """
-        until = time.monotonic() + MOMENT
-        while True:
-            try:
-                return self._connection.recv(READ_SIZE, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    return b""
 
     def _wait_for_room(self) -> None:
         """Wait until some of a frame can be written.

@@ -50,6 +50,16 @@ class GivenUp(StudentFault):
         self.outcome = outcome
 
 
+class OutsideCase(GraderError):
+    """A test used the student's code where no case is running."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A test used the student's code outside a case.",
+            "Use it in test functions and fixtures only, not at import.",
+        )
+
+
 class _Item:
     """What an item's cases have used up so far; they may run in several goes."""
 
@@ -104,10 +114,7 @@ class Session:
     def channel(self) -> Channel:
         """Return the running case's channel; a test that asks outside a case is at fault."""
         if self._channel is None:
-            raise GraderError(
-                "A test used the student's code outside a case.",
-                "Use it in test functions and fixtures only, not at import.",
-            )
+            raise OutsideCase
         return self._channel
 
     @property

@@ -1,18 +1,15 @@
-"""The pytest plugin of the trusted side: binds `layers` to the student's code, judges each case."""
+"""The pytest plugin of the trusted side: makes the student's code ready, judges each case."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
-from grader.bridge import proxy
 from grader.bridge.faults import StudentFault, StudentRaised
 from grader.bridge.session import Session
 from grader.checks.siblings import case_name
@@ -50,50 +47,19 @@ class CasePlugin:
         Items, classes and the suite's version.
     seed : int
         The grading seed.
-    folders : mapping of Path to Suite
-        Which suite the test files of a folder belong to.
     """
 
-    def __init__(
-        self, session: Session, lab: Lab, seed: int, folders: Mapping[Path, Suite]
-    ) -> None:
+    def __init__(self, session: Session, lab: Lab, seed: int) -> None:
         self._session = session
         self._lab = lab
         self.seed = seed
-        self._folders = folders
-        self._verdicts: dict[str, CaseResult] = {}
+        self._verdicts: dict[str, tuple[str, CaseResult]] = {}
         self.error: GraderError | None = None
-        self.report: dict[str, Any] = {}
-        sys.modules.update(proxy.layers_package(lab.classes, session.channel))
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Find out what each test is worth, and order them: public ones first, then by item.
-
-        What student code has seen of a hidden case it could keep in a file, and tell in the
-        exception of a public case, whose text students read.
-        """
-        for item in items:
-            item.stash[CASE] = describe_case(item, self._folders, self._lab)
-        order = {name: number for number, name in enumerate(self._lab.test_items)}
-
-        def place(item: pytest.Item) -> tuple[bool, int]:
-            case = item.stash[CASE]
-            return case.suite is Suite.HIDDEN, order[case.item]
-
-        items.sort(key=place)
-
-    @pytest.hookimpl
-    def pytest_exception_interact(
-        self, node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any]
-    ) -> None:
-        """Keep why a test file cannot be loaded; tests themselves are judged elsewhere."""
-        if isinstance(node, pytest.Collector) and call.excinfo is not None and self.error is None:
-            said = str(call.excinfo.value).strip().rpartition("\n")[2]
-            self.error = GraderError(
-                f"{node.nodeid} could not be loaded ({printable(said, 300)}).",
-                "Mend the test file.",
-            )
+    @property
+    def verdicts(self) -> tuple[tuple[str, CaseResult], ...]:
+        """The rubric item and the result of each case that has run, in the order they began."""
+        return tuple(self._verdicts.values())
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -108,34 +74,23 @@ class CasePlugin:
         yield
         self._session.finish_case()
 
-    @pytest.hookimpl
-    def pytest_json_runtest_metadata(
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> dict[str, Any]:
-        """Put the case's result into the JSON report, phase by phase; the first failure stays."""
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Judge the case, phase by phase; the first failure stays."""
+        # Afterwards: only then does a unittest's case say what went wrong in it.
+        report = yield
         case = item.stash[CASE]
-        known = self._verdicts.get(item.nodeid)
+        _, known = self._verdicts.get(item.nodeid, ("", None))
         seconds = call.duration + (known.seconds if known else 0.0)
         if known is None or known.outcome is Outcome.PASSED:
             known = self._judge(case, call)
         verdict = msgspec.structs.replace(known, seconds=seconds)
-        self._verdicts[item.nodeid] = verdict
+        self._verdicts[item.nodeid] = case.item, verdict
         if self.error is not None:
             item.session.shouldstop = "the grader itself failed"
-        if call.when != "teardown":
-            return {}
-        return {"case": msgspec.to_builtins(verdict), "item": case.item}
-
-    @pytest.hookimpl
-    def pytest_json_modifyreport(self, json_report: dict[str, Any]) -> None:
-        """Add what the student's code printed, by item, and keep the report.
-
-        pytest-json-report would write it to a file itself, and takes a twentieth of the whole run
-        for it.
-        """
-        self._session.end_item()
-        json_report["output"] = self._session.output
-        self.report = json_report
+        return report
 
     def _judge(self, case: Case, call: pytest.CallInfo[None]) -> CaseResult:
         result = CaseResult(case.id, case.suite, Outcome.PASSED, case.weight, about=case.about)

@@ -71,6 +71,7 @@ class BubblewrapSandbox:
 
     kind = "bubblewrap"
     isolated = True
+    forkable = False  # A process is the child of the one that started it alone.
 
     def __init__(
         self, program: str, runtime: Runtime, filter_program: bytes, private: Iterable[Path]

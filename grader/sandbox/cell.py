@@ -9,7 +9,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -64,9 +64,9 @@ class Cell:
         self._launches = 0
 
     def __enter__(self) -> Self:
+        self.open()
         try:
-            self._listen()
-            self._launch()
+            self.fill(self._files)
         except BaseException:
             self.close()
             raise
@@ -79,6 +79,61 @@ class Cell:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def open(self) -> None:
+        """Start the sandbox, with nothing of a submission in it yet.
+
+        Raises
+        ------
+        GraderError
+            If it does not start.
+        """
+        try:
+            self._listen()
+            self._launch()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a sandbox, started and not stopped."""
+        return self._launched is not None
+
+    def fill(self, files: Mapping[str, bytes]) -> None:
+        """Write a submission's files; an empty sandbox that has ended meanwhile is replaced.
+
+        Parameters
+        ----------
+        files : mapping of str to bytes
+            What to write below the submission's root, now and in each sandbox that takes the
+            place of this one.
+
+        Raises
+        ------
+        GraderError
+            If they cannot be written.
+        """
+        self._files = files
+        try:
+            self._write_files()
+        except (StreamClosed, DeadlinePassed, BadFrame):
+            # No student code has run in it.
+            self._stop()
+            self._launch()
+            self._told(self._write_files)
+
+    def hand_to_fork(self) -> None:
+        """Leave the cell to a fork that was made just now; what is left here is to close it."""
+        for end in (self._control, self._listener):
+            if end is not None:
+                end.close()
+        self._control = self._listener = None
+
+    def close_replacement(self) -> None:
+        """Stop the sandbox if it is not the first one, which whoever opened the cell stops."""
+        if self._launches > 1:
+            self._stop()
 
     def close(self) -> None:
         """Stop the sandbox and remove everything of it."""
@@ -153,21 +208,29 @@ class Cell:
         token = secrets.token_hex(16)
         self._turn_away_early_callers()
         self._launched = self._sandbox.launch(self._place / "bridge", token, self._limits)
-        try:
-            self._control = self._accept(token)
-            self._done(
-                protocol.Setup(
-                    root=self._launched.root,
-                    own_pids=self._launched.own_pids,
-                    output_bytes=self._limits.output_kib * 1024,
-                    rlimits=self._launched.rlimits,
-                    spellings={name: list(more) for name, more in self._lab.spellings.items()},
-                    modules=self._lab.classes,
-                )
+        self._told(lambda: self._set_up(token))
+
+    def _set_up(self, token: str) -> None:
+        if self._launched is None:
+            raise StreamClosed("the sandbox is gone")
+        self._control = self._accept(token)
+        self._done(
+            protocol.Setup(
+                root=self._launched.root,
+                own_pids=self._launched.own_pids,
+                output_bytes=self._limits.output_kib * 1024,
+                rlimits=self._launched.rlimits,
+                spellings={name: list(more) for name, more in self._lab.spellings.items()},
+                modules=self._lab.classes,
             )
-            self._write_files()
+        )
+
+    def _told(self, talk: Callable[[], None]) -> None:
+        """Talk to a worker that has not seen student code; if it fails, it is not the student's."""
+        try:
+            talk()
         except (StreamClosed, DeadlinePassed, BadFrame) as error:
-            words = self._launched.last_words()
+            words = self._launched.last_words() if self._launched is not None else ""
             raise GraderError(
                 f"The worker in the {self._sandbox.kind} sandbox did not start"
                 + (f": {words}." if words else "."),
@@ -207,6 +270,7 @@ class Cell:
             raise ProcessLost("your code has ended its sandbox too often")
         self._stop()
         self._launch()
+        self._told(self._write_files)
 
     def _stop(self) -> None:
         if self._control is not None:

@@ -15,7 +15,6 @@ import docker
 import docker.errors
 import msgspec
 import requests
-from docker.models.containers import Container
 from docker.types import LogConfig, Ulimit
 
 from grader import owner
@@ -33,6 +32,9 @@ CONTAINER_LABEL = "nn-lab.grader"
 DAEMON_SECONDS = 120
 SCRATCH_INODES = 4096
 KILLED = 128 + signal.SIGKILL
+
+# What a call to the daemon raises if there is none any more, or not that container.
+DAEMON_GONE = (docker.errors.APIError, requests.exceptions.RequestException, NoSandboxError)
 
 MECHANISMS = {
     "memory_mib": "cgroup",
@@ -86,6 +88,7 @@ class DockerSandbox:
 
     kind = "docker"
     isolated = True
+    forkable = True
     mechanisms = MECHANISMS
     # The daemon makes the bind mount, whoever owns the folder.
     uid: int | None = None
@@ -113,35 +116,39 @@ class DockerSandbox:
             "core": 0,
         }
         with _daemon_errors("start a container"):
-            container = self._own_client().containers.create(
+            client = self.own_client()
+            created = client.api.create_container(
                 self._image_id,
                 ["python", *ISOLATED, "-c", BOOTSTRAP, WORKER, f"{BRIDGE}/{SOCKET_NAME}", token],
-                cap_drop=["ALL"],
                 environment={k: v for k, v in ENVIRONMENT.items() if k not in _OF_THE_IMAGE},
-                # The worker is the first process: no other can kill or stop it, and it collects
-                # orphans itself. Docker's own init has the student's user and memory that
-                # student code could write to.
-                init=False,
-                ipc_mode="none",
                 labels={CONTAINER_LABEL: owner.own_name()},
-                log_config=LogConfig(type="none"),
-                mem_limit=memory,
-                mem_swappiness=0,
-                memswap_limit=memory,
-                nano_cpus=int(limits.cpus * 1e9),
-                network_mode="none",
-                pids_limit=limits.processes,
-                read_only=True,
-                security_opt=["no-new-privileges", f"seccomp={self._profile}"],
-                tmpfs={ROOT: scratch, "/tmp": scratch},  # noqa: S108 - the container's own
-                ulimits=[Ulimit(name=n, soft=v, hard=v) for n, v in ulimits.items()],
                 user=f"{UID}:{UID}",
-                volumes={str(bridge): {"bind": BRIDGE, "mode": "ro"}},
+                volumes=[BRIDGE],
                 working_dir=ROOT,
+                host_config=client.api.create_host_config(
+                    binds={str(bridge): {"bind": BRIDGE, "mode": "ro"}},
+                    cap_drop=["ALL"],
+                    # The worker is the first process: no other can kill or stop it, and it
+                    # collects orphans itself. Docker's own init has the student's user and memory
+                    # that student code could write to.
+                    init=False,
+                    ipc_mode="none",
+                    log_config=LogConfig(type="none"),
+                    mem_limit=memory,
+                    mem_swappiness=0,
+                    memswap_limit=memory,
+                    nano_cpus=int(limits.cpus * 1e9),
+                    network_mode="none",
+                    pids_limit=limits.processes,
+                    read_only=True,
+                    security_opt=["no-new-privileges", f"seccomp={self._profile}"],
+                    tmpfs={ROOT: scratch, "/tmp": scratch},  # noqa: S108 - the container's own
+                    ulimits=[Ulimit(name=n, soft=v, hard=v) for n, v in ulimits.items()],
+                ),
             )
-            launched = LaunchedContainer(container)
+            launched = LaunchedContainer(self, created["Id"])
             try:
-                container.start()
+                client.api.start(created["Id"])
             except BaseException:
                 launched.stop()
                 raise
@@ -151,7 +158,7 @@ class DockerSandbox:
         """Remove the containers of graders that have died."""
         removed = []
         with _daemon_errors("look for leftover containers"):
-            for container in self._own_client().containers.list(
+            for container in self.own_client().containers.list(
                 all=True, ignore_removed=True, filters={"label": CONTAINER_LABEL}
             ):
                 if owner.is_dead(container.labels[CONTAINER_LABEL]):
@@ -161,7 +168,7 @@ class DockerSandbox:
                         removed.append(str(container.name))
         return removed
 
-    def _own_client(self) -> docker.DockerClient:
+    def own_client(self) -> docker.DockerClient:
         """Return this process's client: a fork must not share its parent's connections."""
         if self._client is None or self._client_pid != os.getpid():
             self._client = _connect()
@@ -175,17 +182,16 @@ class LaunchedContainer:
     own_pids = True
     root = ROOT
 
-    def __init__(self, container: Container) -> None:
-        self._container = container
+    def __init__(self, sandbox: DockerSandbox, container: str) -> None:
+        self._sandbox = sandbox
+        self.id = container
         # The container's own limits hold already.
         self.rlimits: dict[str, int] = {}
 
     def stop(self) -> None:
         """Kill and remove the container; a daemon that is gone has nothing to remove."""
-        try:
-            self._container.remove(force=True, v=True)
-        except (docker.errors.APIError, requests.exceptions.RequestException):
-            return
+        with contextlib.suppress(*DAEMON_GONE):
+            self._sandbox.own_client().api.remove_container(self.id, force=True, v=True)
 
     def ended_from_outside(self) -> str | None:
         """Return what ended the container, if it was not its worker or the lack of memory.
@@ -194,26 +200,28 @@ class LaunchedContainer:
         is killed for memory leaves the worker alive and `OOMKilled` true, so both are read.
         """
         try:
-            self._container.reload()
+            state = self._state()
         except docker.errors.NotFound:
             return "the container was removed"
-        except (docker.errors.APIError, requests.exceptions.RequestException):
+        except DAEMON_GONE:
             return "the Docker engine does not answer"
-        state = self._container.attrs["State"]
         killed = state["ExitCode"] == KILLED and not state["OOMKilled"]
         return "the container was killed" if killed and not state["Running"] else None
 
     def last_words(self) -> str:
         """Return the container's state as Docker tells it."""
         try:
-            self._container.reload()
-        except (docker.errors.APIError, requests.exceptions.RequestException) as error:
+            state = self._state()
+        except DAEMON_GONE as error:
             return f"Docker does not answer ({type(error).__name__})"
-        state = self._container.attrs["State"]
         words = f"container {state['Status']}, exit code {state['ExitCode']}"
         if state["OOMKilled"]:
             words += ", out of memory"
         return words + (f", {state['Error']}" if state["Error"] else "")
+
+    def _state(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._sandbox.own_client().api.inspect_container(self.id)["State"]
+        return found
 
 
 def find_docker(project_root: Path) -> DockerSandbox:

@@ -62,6 +62,8 @@ class Sandbox(Protocol):
 
     kind: str
     isolated: bool
+    forkable: bool
+    """Whether forks of the process that launched a worker can tell how it ended, as it can."""
     mechanisms: dict[str, str]
     """What holds each limit and closes each way out, by name; `none` where nothing does."""
     uid: int | None

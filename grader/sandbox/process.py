@@ -24,6 +24,7 @@ class ProcessSandbox:
 
     kind = "process"
     isolated = False
+    forkable = False  # A process is the child of the one that started it alone.
     mechanisms: dict[str, str] = {  # noqa: RUF012 - a protocol's attribute
         "memory_mib": "rlimit for each process",
         "processes": "none",

@@ -7,14 +7,12 @@ collector's temporary folder, as `<number>.answer`; the collector hands it to th
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import struct
 import sys
 import tempfile
 import traceback
-import warnings
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -23,11 +21,10 @@ from typing import BinaryIO, NoReturn
 import msgspec
 import numpy as np  # noqa: F401 - loaded before the forks
 import pytest
-import pytest_jsonreport.plugin  # noqa: F401
 
-from grader.checks.case_plugin import CASE, CasePlugin, describe_case
-from grader.checks.layer_tests import make_session
-from grader.checks.pytest_session import session_arguments, test_folders
+from grader.checks.case_plugin import CASE, CasePlugin
+from grader.checks.case_run import make_session
+from grader.checks.collection import Collection, Student
 from grader.errors import GraderError
 from grader.lab import Lab, Project
 from grader.model import Suite
@@ -96,10 +93,6 @@ def _collect_and_exit(collector: _Collector, writable: int) -> NoReturn:
             os.fdopen(writable, "wb") as tell,
             tempfile.TemporaryDirectory(prefix=temporary_prefix("observe")) as name,
         ):
-            output = os.open(Path(name) / "output", os.O_RDWR | os.O_CREAT)
-            nothing = os.open(os.devnull, os.O_RDONLY)
-            for descriptor, target in ((nothing, 0), (output, 1), (output, 2)):
-                os.dup2(descriptor, target)
             collector.run(Path(name), tell)
     finally:
         os._exit(0)
@@ -110,7 +103,7 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
 
 
 class _Collector:
-    """A pytest plugin that runs jobs in forks where pytest would run its tests."""
+    """Runs jobs in forks made after the test files were collected."""
 
     def __init__(
         self,
@@ -124,43 +117,28 @@ class _Collector:
         self._project = project
         self._sandbox = sandbox
         self._at_once = at_once
-        self._folders = test_folders(project, suites)
-        self._collection_error = ""
+        self._suites = suites
+        self._student = Student()
+        self._imports: stand_ins.Imports | None = None
 
     def run(self, place: Path, tell: BinaryIO) -> None:
         """Collect, and tell the answer of each job."""
         self._place, self._tell = place, tell
-        warnings.resetwarnings()  # As in grading, where no caller's filter makes them errors.
+        classes = self._project.lab.classes
+        layers = (
+            stand_ins.packages(classes)
+            if self._sandbox is None
+            else self._student.packages(classes)
+        )
         items = self._project.lab.test_items
-        arguments = session_arguments(place, self._project, items, tuple(self._folders))
-        # Nothing is captured: forks would share the file that pytest captures to.
-        arguments += ["--tb=short", "--capture=no"]
-        if self._sandbox is not None:
-            arguments += ["-p", "pytest_jsonreport.plugin", "--json-report"]
-            arguments += ["--json-report-file=none"]
-        stand_ins.put_in_place(self._project.lab.classes)
-        code = pytest.main(arguments, plugins=[self])
-        if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-            said = (place / "output").read_text(errors="replace").strip()[-600:]
-            problem = self._collection_error or f"pytest ended with {code!r}: {said}"
-            self._tell_answer(0, msgspec.msgpack.encode(problem))
+        collection = Collection(self._project, items, self._suites, layers, self._run_jobs)
+        problem = collection.collect(place, "--tb=short")
+        if problem is not None:
+            self._tell_answer(0, msgspec.msgpack.encode(str(problem)))
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self._collection_error = str(report.longrepr).strip()[-600:]
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        for item in items:
-            item.stash[CASE] = describe_case(item, self._folders, self._project.lab)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        if session.testsfailed:
-            raise session.Interrupted("errors during collection")
-        imports = stand_ins.Imports()
-        gc.collect()
-        gc.freeze()  # What all forks share is not to be copied for the garbage collector's marks.
+    def _run_jobs(self, session: pytest.Session) -> None:
+        if self._sandbox is None:
+            self._imports = stand_ins.Imports()
         waiting, running = list(reversed(range(len(self._jobs)))), dict[int, int]()
         try:
             while waiting or running:
@@ -168,7 +146,7 @@ class _Collector:
                     number = waiting.pop()
                     process = os.fork()
                     if process == 0:
-                        self._answer_and_exit(number, session, imports)
+                        self._answer_and_exit(number, session)
                     running[process] = number
                 process, _ = os.wait()
                 number = running.pop(process)
@@ -178,7 +156,6 @@ class _Collector:
             for process in running:
                 os.kill(process, signal.SIGKILL)
                 os.waitpid(process, 0)
-        return True
 
     def _tell_answer(self, number: int, answer: bytes) -> None:
         self._tell.write(HEADER.pack(number, len(answer)) + answer)
@@ -187,9 +164,7 @@ class _Collector:
     def _answer_file(self, number: int) -> Path:
         return self._place / f"{number}.answer"
 
-    def _answer_and_exit(
-        self, number: int, session: pytest.Session, imports: stand_ins.Imports
-    ) -> NoReturn:
+    def _answer_and_exit(self, number: int, session: pytest.Session) -> NoReturn:
         try:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.close(self._tell.fileno())
@@ -201,9 +176,9 @@ class _Collector:
                 job = self._jobs[number]
                 chosen = [item for item in session.items if item.stash[CASE].item in job.items]
                 if self._sandbox is None:
-                    answer = self._in_process(number, chosen, session, imports)
+                    answer = self._in_process(number, chosen, session)
                 else:
-                    answer = self._across(self._sandbox, job, chosen, session, imports)
+                    answer = self._across(self._sandbox, job, chosen, session)
             except GraderError as error:
                 answer = str(error)
             except Exception:
@@ -217,7 +192,6 @@ class _Collector:
         number: int,
         chosen: Sequence[pytest.Item],
         session: pytest.Session,
-        imports: stand_ins.Imports,
     ) -> Answer:
         job, root = self._jobs[number], self._place / f"implementation-{number}"
         for path, content in job.files.items():
@@ -226,7 +200,8 @@ class _Collector:
             target.write_bytes(content)
         sys.dont_write_bytecode = True
         sys.path.insert(0, str(root))
-        imports.bind()
+        if self._imports is not None:
+            self._imports.bind()
         loop = SeedLoop(chosen, job, None)
         session.config.pluginmanager.register(loop)
         return loop.run(session)
@@ -237,14 +212,11 @@ class _Collector:
         job: Job,
         chosen: list[pytest.Item],
         session: pytest.Session,
-        imports: stand_ins.Imports,
     ) -> Answer:
         lab = _lab_for(len(job.seeds), self._project.lab)
         with Cell(sandbox, lab, job.files) as cell:
-            student = make_session(cell, lab)
-            plugin = CasePlugin(student, lab, 0, self._folders)
-            imports.bind()  # To the proxies that the plugin has put in place.
-            plugin.pytest_collection_modifyitems(chosen)
+            student = self._student.session = make_session(cell, lab)
+            plugin = CasePlugin(student, lab, 0)
             loop = SeedLoop(chosen, job, plugin)
             for each in (plugin, loop):
                 session.config.pluginmanager.register(each)

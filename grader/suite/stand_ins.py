@@ -37,8 +37,8 @@ class StandIn:
         raise ImportError(f"{self.module}.{self.name} was used while the tests were collected")
 
 
-def put_in_place(classes: Mapping[str, str]) -> None:
-    """Make `import layers`, and whatever tests import from it, give stand-ins.
+def packages(classes: Mapping[str, str]) -> dict[str, ModuleType]:
+    """Return what `import layers`, and whatever tests import from it, is to give: stand-ins.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def put_in_place(classes: Mapping[str, str]) -> None:
         setattr(module, name, StandIn(module_name, name))
         setattr(package, name, StandIn(PACKAGE, name))
         setattr(package, module_name.rpartition(".")[2], module)
-    sys.modules.update(modules)
+    return modules
 
 
 class Imports:

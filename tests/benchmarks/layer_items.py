@@ -1,10 +1,13 @@
-"""Compares layer tests in a warm docker sandbox with the same cases run plainly in one process.
+"""Compares one submission's layer tests in docker with the same cases run plainly in one process.
 
-    python tests/benchmarks/layer_items.py [--sandbox docker] [--rounds 15]
+    python tests/benchmarks/layer_items.py [--rounds 15]
 
-Both sides run the same pytest cases on the reference, in a fork of this process, which has pytest
-and numpy loaded; the rounds alternate, so that a slow moment of the machine meets both. It prints
-medians and, from pairs of neighbours, their ratio; and the time of one small call across the
+Both sides run the same pytest cases on the reference. The plain side is a fork of this process,
+which has pytest and numpy loaded, and collects and runs them. The grader's side is what a batch
+does: a collector forks, and the fork fills a fresh container that was started ahead of need; the
+collector, its forks and the container are counted, from the container's start. The rounds
+alternate, so that a slow moment of the machine meets both. It prints medians of CPU time, user and
+system, and their ratio from pairs of neighbours; and the wall time of one small call across the
 bridge.
 """
 
@@ -14,78 +17,48 @@ import argparse
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import pytest_jsonreport.plugin  # noqa: F401 - loaded before the forks
 
 from grader.bridge.session import Budget, Session
-from grader.checks.layer_tests import run_cases
+from grader.checks.case_run import Request
+from grader.checks.collector import Collector, Subject
 from grader.checks.pytest_session import session_arguments, test_folders
 from grader.lab import Project, find_project
-from grader.model import Suite
+from grader.model import Outcome, Suite
 from grader.sandbox.cell import Cell
-from grader.sandbox.choice import SandboxKind, choose_sandbox
+from grader.sandbox.docker import find_docker
 from grader.suite.implementations import right_solution
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.benchmarks.metered import MeteredDocker, cpu_of, in_fork
 
 SUITES = (Suite.PUBLIC, Suite.HIDDEN)
 SEED = 1
+LONGEST_RUN = 600.0
 
 
-def in_fork(run: Callable[[Path], None]) -> float:
-    """Run in a fork, silently, and return its wall seconds as it measured them itself."""
-    readable, writable = os.pipe()
-    child = os.fork()
-    if child == 0:
-        with tempfile.TemporaryDirectory() as name:
-            silence = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(silence, 1)
-            os.dup2(silence, 2)
-            started = time.perf_counter()
-            run(Path(name))
-            os.write(writable, repr(time.perf_counter() - started).encode())
-        os._exit(0)
-    os.close(writable)
-    with os.fdopen(readable, "rb") as answer:
-        seconds = answer.read()
-    os.waitpid(child, 0)
-    if not seconds:
-        raise RuntimeError("a run ended early")
-    return float(seconds)
-
-
-def plainly(project: Project) -> Callable[[Path], None]:
-    """Return a run of all cases in one process, on the reference itself."""
+def plainly(project: Project, root: Path) -> Callable[[Path], None]:
+    """Return a run of all cases in one process, on the package `layers` in a folder."""
 
     def run(place: Path) -> None:
-        sys.path.insert(0, str(project.root / "reference"))
+        sys.path.insert(0, str(root))
         items = project.lab.test_items
         arguments = session_arguments(place, project, items, tuple(test_folders(project, SUITES)))
-        arguments += ["--tb=no", "-p", "pytest_jsonreport.plugin", f"--seed={SEED}"]
-        arguments += ["--json-report", f"--json-report-file={place / 'report.json'}"]
-        if pytest.main(arguments) != pytest.ExitCode.OK:
-            raise RuntimeError("the reference fails a case")
-
-    return run
-
-
-def across(project: Project, cell: Cell) -> Callable[[Path], None]:
-    """Return a run of all cases across the bridge, in a sandbox that is live already."""
-
-    def run(place: Path) -> None:
-        error = run_cases(place, cell, project, project.lab.test_items, SUITES, SEED)
-        if error is not None:
-            raise error
+        code = pytest.main([*arguments, "--tb=no", f"--seed={SEED}"])
+        if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            raise RuntimeError(f"pytest ended with {code!r}")
 
     return run
 
 
 def small_call(project: Project, cell: Cell, calls: int) -> list[float]:
-    """Return the seconds of each of many calls with a 3 x 3 array."""
+    """Return the wall seconds of each of many calls with a 3 x 3 array."""
     lab = project.lab
     session = Session(cell, {"relu": ("ReluLayer", "layers.relu")}, {}, Budget(60, 60, 1))
     session.begin_case("relu", SEED)
@@ -103,24 +76,42 @@ def small_call(project: Project, cell: Cell, calls: int) -> list[float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--sandbox", type=SandboxKind, default=SandboxKind.DOCKER)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--calls", type=int, default=3000)
     arguments = parser.parse_args()
+    # Both sides find their test files compiled, whatever the shell says.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     project = find_project()
-    sandbox = choose_sandbox(arguments.sandbox, project.root, log=print)
-    ratios, plain_seconds, bridged_seconds = [], [], []
-    with Cell(sandbox, project.lab, right_solution(project)) as cell:
-        in_fork(plainly(project))
-        in_fork(across(project, cell))
-        for _ in range(arguments.rounds):
-            plain_seconds.append(in_fork(plainly(project)))
-            bridged_seconds.append(in_fork(across(project, cell)))
-            ratios.append(bridged_seconds[-1] / plain_seconds[-1])
+    docker = MeteredDocker(find_docker(project.root))
+    solution = right_solution(project)
+    subject = Subject(project, docker, project.lab.test_items, SUITES)
+    request = Request(solution, project.lab.test_items, SEED)
+    plain = plainly(project, project.root / "reference")
+    collector = Collector(subject, LONGEST_RUN, ahead=True)
+    plain_seconds, trusted_seconds, container_seconds = [], [], []
+    try:
+        for number in range(arguments.rounds + 1):
+            plain_once = in_fork(plain)
+            trusted, container = cpu_of(collector.process), docker.cpu_seconds()
+            answer = collector.ask(request)
+            if answer.error or {case.outcome for _, case in answer.cases} != {Outcome.PASSED}:
+                raise RuntimeError(f"the reference fails a case: {answer.error}")
+            if number > 0:  # The first round collects.
+                plain_seconds.append(plain_once)
+                trusted_seconds.append(cpu_of(collector.process) - trusted)
+                container_seconds.append(docker.cpu_seconds() - container)
+    finally:
+        collector.close()
+    with Cell(docker, project.lab, solution) as cell:
         calls = small_call(project, cell, arguments.calls)
-    print(f"layer items of the reference, public and hidden cases, {arguments.rounds} rounds")
-    print(f"  plain pytest, one process   {statistics.median(plain_seconds):.3f} s")
-    print(f"  in {sandbox.kind}, warm          {statistics.median(bridged_seconds):.3f} s")
+    docker.remove_groups()
+    ours = [a + b for a, b in zip(trusted_seconds, container_seconds, strict=True)]
+    ratios = [mine / theirs for mine, theirs in zip(ours, plain_seconds, strict=True)]
+    print(f"layer items of the reference, {len(answer.cases)} cases, {arguments.rounds} rounds")
+    print(f"  plain pytest, one process   {statistics.median(plain_seconds):.3f} s of CPU")
+    print(f"  grader                      {statistics.median(trusted_seconds):.3f} s")
+    print(f"  container                   {statistics.median(container_seconds):.3f} s")
     print(
         f"  ratio                       {statistics.median(ratios):.2f} "
         f"(from {min(ratios):.2f} to {max(ratios):.2f})"

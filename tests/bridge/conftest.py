@@ -12,7 +12,7 @@ import pytest
 
 from grader.bridge import proxy
 from grader.bridge.session import Session
-from grader.checks.layer_tests import make_session
+from grader.checks.case_run import make_session
 from grader.lab import Project
 from grader.sandbox.cell import Cell
 from grader.sandbox.launch import Sandbox

@@ -37,6 +37,7 @@ class WatchedSandbox:
         log.touch()
         self.kind = watched.kind
         self.isolated = watched.isolated
+        self.forkable = watched.forkable
         self.uid = watched.uid
         self.mechanisms = watched.mechanisms
 

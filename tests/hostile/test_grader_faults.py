@@ -89,7 +89,7 @@ class Interrupted:
     def __init__(self, sandbox: Sandbox, then: Callable[[Launched], None], wait: float) -> None:
         self._sandbox, self._then, self._wait = sandbox, then, wait
         self.kind, self.isolated, self.uid = sandbox.kind, sandbox.isolated, sandbox.uid
-        self.mechanisms = sandbox.mechanisms
+        self.mechanisms, self.forkable = sandbox.mechanisms, sandbox.forkable
 
     def runtime_digest(self) -> str | None:
         return self._sandbox.runtime_digest()
@@ -192,7 +192,7 @@ def test_a_container_that_somebody_kills_is_no_loss_of_the_students(
     docker_sandbox: DockerSandbox, project: Project, temporary: Path, tmp_path: Path
 ) -> None:
     def kill(launched: Launched) -> None:
-        launched._container.kill()  # type: ignore[attr-defined]
+        docker_sandbox.own_client().api.kill(launched.id)  # type: ignore[attr-defined]
 
     require_no_zero(graded(project, Interrupted(docker_sandbox, kill, 0.8), tmp_path, SLOW))
     assert list(temporary.iterdir()) == []
@@ -329,7 +329,12 @@ def test_a_full_disk_is_no_loss_of_the_students(
                 fillers[-1].touch()
         for _ in range({"none": 0, "few-files": 4}[room]):
             fillers.pop().unlink(missing_ok=True)
-    require_no_zero(graded(project, isolated_sandbox, tmp_path))
+    report = graded(project, isolated_sandbox, tmp_path)
+    # A few bytes, of which grading needs no more, may do: what is forbidden is a zero.
+    if room == "few-bytes" and report.score is not None:
+        require_full_marks(report, project)
+    else:
+        require_no_zero(report)
     for path in small_disk.iterdir():
         path.unlink()
     require_full_marks(graded(project, isolated_sandbox, tmp_path), project)

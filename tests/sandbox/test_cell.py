@@ -51,6 +51,7 @@ class FakeWorker:
 
     kind = "fake"
     isolated = False
+    forkable = False
     uid: int | None = None
     root = "/nowhere"
     own_pids = False

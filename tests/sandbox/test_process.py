@@ -106,7 +106,7 @@ class FullLayer:
 def ask(lab: Lab, question: str) -> object:
     """Ask a submission about its surroundings."""
     from grader.bridge import proxy
-    from grader.checks.layer_tests import make_session
+    from grader.checks.case_run import make_session
 
     with Cell(ProcessSandbox(), lab, {"layers/full.py": PROBE.encode()}) as cell:
         session = make_session(cell, lab)
