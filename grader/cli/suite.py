@@ -53,6 +53,7 @@ Examples:
   grader suite verify --seeds 100 --out verification.json
   grader suite verify --seeds 500 --extent reference
   grader suite verify --seeds 2 --sandbox docker
+  grader suite verify --only 'softmax-*' --only relu-leaky
 """
 )
 @seeds_option
@@ -72,17 +73,31 @@ Examples:
     show_default=True,
     help="reference: no bugs or variants; looks for flakes under very many seeds.",
 )
+@click.option(
+    "--only",
+    metavar="PATTERN",
+    multiple=True,
+    help="Bugs and variants with such ids alone; the reference runs under the first seed.",
+)
 def verify(
-    *, seeds: int, jobs: int, sandbox: SandboxKind | None, out: Path | None, extent: Extent
+    *,
+    seeds: int,
+    jobs: int,
+    sandbox: SandboxKind | None,
+    out: Path | None,
+    extent: Extent,
+    only: tuple[str, ...],
 ) -> None:
     """Run the reference, the template, all bugs and all variants under many seeds.
 
     The reference and every variant must keep all points, every bug must lose points in its own
     items and nowhere else, the template must get none. Exit code 1 if one does not.
     """
+    if only and extent is Extent.REFERENCE:
+        raise click.UsageError("--only chooses bugs and variants, of which --extent runs none.")
     project = find_project()
     _refuse_breaches(project)
-    verification = _verify(project, seeds, jobs, sandbox, extent)
+    verification = _verify(project, seeds, jobs, sandbox, extent, only)
     if out is not None:
         write_atomically(out, msgspec.json.format(msgspec.json.encode(verification), indent=2))
     _show(verification)
@@ -166,10 +181,11 @@ def _verify(
     jobs: int,
     kind: SandboxKind | None,
     extent: Extent = Extent.CORPUS,
+    only: tuple[str, ...] = (),
 ) -> Verification:
     sandbox = None if kind is None else choose_sandbox(kind, project.root, log)
     with _progress("implementations") as progress:
-        return verify_suite(project, range(1, seeds + 1), jobs, sandbox, progress, extent)
+        return verify_suite(project, range(1, seeds + 1), jobs, sandbox, progress, extent, only)
 
 
 @contextmanager
@@ -187,7 +203,7 @@ def _show(verification: Verification) -> None:
         console.print(_matrix(verification))
     for bug, case in verification.caught_by_one.items():
         console.print(f"caught by one case only: {bug}, by {case}")
-    for record in verification.idle_cases if verification.bugs else ():
+    for record in verification.idle_cases if verification.bugs and not verification.only else ():
         console.print(f"catches nothing: {record.id}")
     for problem in verification.problems:
         console.print(f"problem: {problem}", style="red")

@@ -6,7 +6,8 @@ Both are small edits of the reference, in TOML files in `hidden_tests/bugs/` and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeVar
 
@@ -127,6 +128,28 @@ def read_corpus(project: Project) -> Corpus:
                 f"Choose from {', '.join(project.lab.test_items)}.",
             )
     return Corpus(bugs, variants)
+
+
+def choose(corpus: Corpus, patterns: Sequence[str]) -> Corpus:
+    """Return the entries whose ids match one of the patterns, such as `softmax-*`.
+
+    Raises
+    ------
+    ConfigurationError
+        If a pattern matches none.
+    """
+    ids = [entry.id for entry in (*corpus.bugs, *corpus.variants)]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in ids):
+            raise ConfigurationError(
+                f"No bug or variant has an id like {pattern!r}.",
+                "Ids are in hidden_tests/bugs/ and hidden_tests/variants/.",
+            )
+
+    def chosen(entry: Bug | Variant) -> bool:
+        return any(fnmatchcase(entry.id, pattern) for pattern in patterns)
+
+    return Corpus(tuple(filter(chosen, corpus.bugs)), tuple(filter(chosen, corpus.variants)))
 
 
 def _decode(path: Path, kind: type[_File]) -> _File:

@@ -53,8 +53,7 @@ class Stops(StrEnum):
     """The first case that fails ends the job."""
 
     AT_FAILURE_OF_SEED = "at failure of seed"
-    """After the first seed, which runs whole, a hidden case that fails ends its item's part of a
-    seed.
+    """After the first seed, which runs whole, a hidden case that fails ends a seed of its item.
 
     Cases that failed before come first, so that a bug costs about one case a seed.
     """
@@ -70,7 +69,8 @@ class Job(msgspec.Struct, frozen=True):
     items : tuple of str
         Rubric items.
     seeds : tuple of int
-        Grading seeds; public cases, which have seeds of their own, run once for all.
+        Grading seeds; under those after the first the items run one after the other, each under
+        all seeds. Public cases, which have seeds of their own, run once for all.
     stops : Stops
         When to leave cases out.
     later_items : tuple of str or None

@@ -37,7 +37,7 @@ def publish(project: Project, verification: Verification) -> Publication:
     Raises
     ------
     ConfigurationError
-        If the verification found a problem or is of other test files.
+        If the verification found a problem, left bugs or variants out, or is of other test files.
     GraderError
         If the record cannot be written.
     """
@@ -46,6 +46,11 @@ def publish(project: Project, verification: Verification) -> Publication:
             f"The suite is not published: {len(verification.problems)} problems, the first: "
             f"{verification.problems[0]}",
             "Mend them and try again.",
+        )
+    if verification.only or not verification.bugs:
+        raise ConfigurationError(
+            "The suite was verified against a part of its corpus.",
+            "Verify it against all bugs and variants.",
         )
     if verification.suite_sha256 != project.suite_digest():
         raise ConfigurationError(

@@ -56,34 +56,51 @@ class SeedLoop:
         if self._bridge is None:
             signal.signal(signal.SIGPROF, _too_long)
             signal.signal(signal.SIGALRM, _too_long)
-        for number, seed in enumerate(self._job.seeds):
-            lost: set[str] = set()
-            items = self._items if number == 0 else self._later()
-            for item, following in zip(items, [*items[1:], None], strict=True):
-                if item.stash[CASE].item in lost:
-                    continue
-                self._run_case(item, following, seed)
-                if self._failed:
-                    self._failures[item.nodeid] += 1
-                    if self._job.stops is Stops.AT_FAILURE:
-                        return tuple(self._observed)
-                    if self._job.stops is Stops.AT_FAILURE_OF_SEED and number > 0:
-                        lost.add(item.stash[CASE].item)
-                if session.shouldstop:
-                    return tuple(self._observed)
+        first, *others = self._job.seeds
+        if self._go_on(session, self._items, first):
+            # Item by item, so that across the bridge each has one process for all its seeds.
+            for item in self._job.items if self._job.later_items is None else self._job.later_items:
+                if not self._under_later_seeds(session, item, others):
+                    break
         return tuple(self._observed)
 
-    def _later(self) -> list[pytest.Item]:
-        """Return what runs under a seed after the first: public cases have seeds of their own."""
-        wanted = self._job.items if self._job.later_items is None else self._job.later_items
-        later = [
+    def _under_later_seeds(
+        self, session: pytest.Session, rubric_item: str, seeds: Sequence[int]
+    ) -> bool:
+        """Run an item's cases under seeds after the first; public ones have seeds of their own."""
+        items = [
             item
             for item in self._items
-            if item.stash[CASE].suite is not Suite.PUBLIC and item.stash[CASE].item in wanted
+            if item.stash[CASE].suite is not Suite.PUBLIC and item.stash[CASE].item == rubric_item
         ]
-        if self._job.stops is Stops.AT_FAILURE_OF_SEED:
-            later.sort(key=lambda item: -self._failures[item.nodeid])
-        return later
+        for seed in seeds:
+            ends = self._job.stops is Stops.AT_FAILURE_OF_SEED
+            if ends:
+                items.sort(key=lambda item: -self._failures[item.nodeid])
+            if not self._go_on(session, items, seed, ends):
+                return False
+        return True
+
+    def _go_on(
+        self,
+        session: pytest.Session,
+        items: Sequence[pytest.Item],
+        seed: int,
+        until_failure: bool = False,
+    ) -> bool:
+        """Run cases under one seed; tell whether to go on after it."""
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            # Where the next case is not known, nothing is left set up for it.
+            self._run_case(item, None if until_failure else following, seed)
+            if session.shouldstop:
+                return False
+            if self._failed:
+                self._failures[item.nodeid] += 1
+                if self._job.stops is Stops.AT_FAILURE:
+                    return False
+                if until_failure:
+                    break
+        return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note how a phase of the case went."""

@@ -10,7 +10,7 @@ import msgspec
 
 from grader.lab import Project
 from grader.sandbox.launch import Sandbox
-from grader.suite.corpus import Bug, Corpus, Variant, apply_edits, read_corpus
+from grader.suite.corpus import Bug, Corpus, Variant, apply_edits, choose, read_corpus
 from grader.suite.implementations import right_solution, template_files
 from grader.suite.observation import Job, Observation, Stops
 from grader.suite.parallel import Progress, observe_all
@@ -71,6 +71,8 @@ class Verification(msgspec.Struct, frozen=True):
         `in-process`, or the kind of sandbox.
     seeds : tuple of int
         The grading seeds tried.
+    only : tuple of str
+        Patterns of the ids of the bugs and variants that were tried; empty if all were.
     bugs, variants : int
         How many were tried.
     problems : tuple of str
@@ -85,6 +87,7 @@ class Verification(msgspec.Struct, frozen=True):
     suite_sha256: str
     sandbox: str
     seeds: tuple[int, ...]
+    only: tuple[str, ...]
     bugs: int
     variants: int
     problems: tuple[str, ...]
@@ -104,6 +107,7 @@ def verify(
     sandbox: Sandbox | None,
     progress: Progress,
     extent: Extent = Extent.CORPUS,
+    only: Sequence[str] = (),
 ) -> Verification:
     """Run reference, template, bugs and variants under many seeds.
 
@@ -125,14 +129,24 @@ def verify(
         Told after each implementation.
     extent : Extent
         Whether to run bugs and variants at all.
+    only : sequence of str
+        Patterns of the ids of the bugs and variants to run; all if empty. The reference then runs
+        under the first seed alone, so that a corpus can be verified in parts.
 
     Raises
     ------
     GraderError
-        If the corpus does not fit the reference or a test file has an error.
+        If the corpus does not fit the reference, a pattern matches no entry, or a test file has
+        an error.
     """
     corpus = read_corpus(project) if extent is Extent.CORPUS else Corpus((), ())
-    tasks = list(_tasks(project, corpus.bugs, corpus.variants, tuple(seeds), sandbox is not None))
+    if only:
+        corpus = choose(corpus, only)
+    of_reference = tuple(seeds[:1] if only else seeds)
+    tasks = [
+        *_whole_tasks(project, of_reference),
+        *_corpus_tasks(project, corpus, tuple(seeds), sandbox is not None),
+    ]
     observed: defaultdict[str, list[Observation]] = defaultdict(list)
     for owner, found in observe_all(tasks, project, sandbox, jobs, progress):
         observed[owner] += found
@@ -156,6 +170,7 @@ def verify(
         suite_sha256=project.suite_digest(),
         sandbox="in-process" if sandbox is None else sandbox.kind,
         seeds=tuple(seeds),
+        only=tuple(only),
         bugs=len(corpus.bugs),
         variants=len(corpus.variants),
         problems=tuple(problems),
@@ -164,25 +179,27 @@ def verify(
     )
 
 
-def _tasks(
-    project: Project,
-    bugs: Iterable[Bug],
-    variants: Iterable[Variant],
-    seeds: tuple[int, ...],
-    across: bool,
-) -> Iterable[tuple[str, Job]]:
+def _whole_tasks(project: Project, seeds: tuple[int, ...]) -> Iterable[tuple[str, Job]]:
+    """Return the reference's jobs and the template's, of all items."""
     every = project.lab.test_items
     reference = right_solution(project)
     for start in range(0, len(seeds), SEEDS_AT_ONCE):
         yield (REFERENCE, Job(reference, every, seeds[start : start + SEEDS_AT_ONCE]))
     yield (TEMPLATE, Job(template_files(project), every, seeds[:1]))
-    entries: list[Bug | Variant] = [*bugs]
-    entries += [variant for variant in variants if across or not variant.bridge_only]
+
+
+def _corpus_tasks(
+    project: Project, corpus: Corpus, seeds: tuple[int, ...], across: bool
+) -> Iterable[tuple[str, Job]]:
+    """Return a job for each bug and variant."""
+    reference = right_solution(project)
+    entries: list[Bug | Variant] = [*corpus.bugs]
+    entries += [variant for variant in corpus.variants if across or not variant.bridge_only]
     for entry in entries:
         files = apply_edits(reference, entry.edits, entry.id)
         touched = _touched_items(project, {edit.file for edit in entry.edits})
         stops = Stops.AT_FAILURE_OF_SEED if isinstance(entry, Bug) else Stops.NEVER
-        items = every if len(seeds) > 1 else touched
+        items = project.lab.test_items if len(seeds) > 1 else touched
         yield (entry.id, Job(files, items, seeds, stops, later_items=touched))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from grader.errors import ConfigurationError
 from grader.lab import Project
-from grader.suite.corpus import Bug, Edit, Variant, apply_edits, read_corpus
+from grader.suite.corpus import Bug, Edit, Variant, apply_edits, choose, read_corpus
 from grader.suite.implementations import right_solution
 
 from .conftest import SOFTMAX_AXIS
@@ -80,3 +80,11 @@ def test_a_file_that_is_not_valid_is_named(copied: Project) -> None:
     path.write_text("[[bug]]\nid = 3\n")
     with pytest.raises(ConfigurationError, match=r"broken\.toml"):
         read_corpus(copied)
+
+
+def test_a_pattern_that_no_entry_matches_is_named(copied: Project, write_bug: Write) -> None:
+    write_bug("softmax-by-column", ["softmax"], SOFTMAX_AXIS)
+    corpus = read_corpus(copied)
+    assert choose(corpus, ["softmax-by-column"]) == corpus
+    with pytest.raises(ConfigurationError, match="an id like 'sofmax-"):
+        choose(corpus, ["softmax-*", "sofmax-*"])

@@ -22,6 +22,7 @@ def verification(project: Project, *problems: str) -> Verification:
         project.suite_digest(),
         "in-process",
         (1,),
+        (),
         1,
         1,
         problems,
@@ -56,6 +57,16 @@ def test_a_suite_with_a_problem_is_refused(copied: Project, write_bug: Callable[
     found = verify(copied, (1,), 2, None, lambda done, total: None)
     with pytest.raises(ConfigurationError, match="by-column"):
         publish(copied, found)
+    assert not record_path(copied).exists()
+
+
+def test_a_verification_of_a_part_of_the_corpus_is_refused(copied: Project) -> None:
+    whole = verification(copied)
+    part = msgspec.structs.replace(whole, only=("softmax-*",))
+    none = msgspec.structs.replace(whole, bugs=0, variants=0)
+    for found in (part, none):
+        with pytest.raises(ConfigurationError, match="a part of its corpus"):
+            publish(copied, found)
     assert not record_path(copied).exists()
 
 

@@ -41,6 +41,22 @@ def test_a_sound_suite_has_no_problems_and_a_full_record(
     assert 0 < margin < 0.1
 
 
+def test_a_part_of_the_corpus_is_verified_alone(
+    copied: Project, write_bug: Write, write_variant: Write
+) -> None:
+    write_bug("softmax-by-column", ["softmax"], SOFTMAX_AXIS)
+    write_bug("relu-no-bug", ["relu"], RELU_COMMENT)
+    write_variant("softmax-whole-maximum", SOFTMAX_WHOLE_MAXIMUM)
+    found = verify(
+        copied, (1, 2, 3), 2, None, lambda done, total: None, only=["softmax-*", "*maximum"]
+    )
+    assert (found.problems, found.bugs, found.variants) == ((), 1, 1)
+    assert found.only == ("softmax-*", "*maximum")
+    runs = {record.id: record.runs for record in found.cases}
+    # Once for the reference, and three times for the variant.
+    assert runs["hidden:softmax/forward[wide]"] == 4
+
+
 def test_a_bug_that_keeps_its_points_is_a_problem(copied: Project, write_bug: Write) -> None:
     write_bug("no-bug", ["relu"], RELU_COMMENT)
     (problem,) = run(copied).problems
