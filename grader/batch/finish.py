@@ -6,17 +6,24 @@ from collections.abc import Sequence
 
 import msgspec
 
+from grader.atomic_file import write_atomically
 from grader.batch.folder import BatchFolder
 from grader.batch.manifest import Manifest
+from grader.batch.pictures import small_pictures
 from grader.lab import Project
 from grader.model import Entry
 from grader.overrides import Override, apply_overrides
+from grader.report.class_page import ClassFacts, class_page
+
+PAGE = "report.html"
 
 
 def finish_batch(
     folder: BatchFolder, manifest: Manifest, entries: Sequence[Entry], project: Project
 ) -> tuple[Entry, ...]:
     """Write what all submissions together come to, with people's decisions as they are now.
+
+    That is `gradebook.csv`, `summary.json` and `report.html`.
 
     Parameters
     ----------
@@ -43,12 +50,31 @@ def finish_batch(
         overrides = folder.overrides()
         decided = tuple(_decided(folder, entry, overrides) for entry in entries)
         folder.finish(decided, manifest, project.lab)
+        write_atomically(folder.folder / PAGE, _page(folder, manifest, decided, project))
     return decided
 
 
 def refresh(folder: BatchFolder, project: Project) -> tuple[Entry, ...]:
     """Bring all that is made of a batch up to date with its reports and people's decisions."""
     return finish_batch(folder, folder.manifest(), folder.entries(), project)
+
+
+def _page(
+    folder: BatchFolder, manifest: Manifest, entries: tuple[Entry, ...], project: Project
+) -> bytes:
+    facts = ClassFacts(
+        lab=project.lab,
+        source=str(manifest.source),
+        seed=manifest.seed,
+        entries=entries,
+        remarks={
+            "Passed over": manifest.passed_over,
+            "Not in the class list": manifest.unknown,
+            "Without a submission": manifest.missing,
+        },
+        pictures=small_pictures(folder, entries),
+    )
+    return class_page(facts)
 
 
 def _decided(folder: BatchFolder, entry: Entry, overrides: Sequence[Override]) -> Entry:

@@ -19,6 +19,21 @@ KEPT = "\n\t"
 """Control characters that text may hold; all others are shown as escapes."""
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """How much of a rubric item a page holds.
+
+    Attributes
+    ----------
+    cases : int
+        Cases that did not pass, told of in full.
+    output : int
+        Characters of what the code printed.
+    """
+
+    cases: int
+    output: int
+
+
 class Inline(msgspec.Struct, frozen=True):
     """A style sheet or script that stands in the page itself.
 
@@ -63,7 +78,7 @@ def _environment(folders: tuple[Path, ...]) -> jinja2.Environment:
     environment.globals.update(
         style=_inline(TEMPLATES / "style.css"), script=_inline(TEMPLATES / "page.js")
     )
-    environment.filters.update(number=number, words=words)
+    environment.filters.update(counted=counted, number=number, words=words)
     return environment
 
 
@@ -81,6 +96,11 @@ def number(value: float | None, digits: int = 2) -> str:
         return "–"
     text = f"{value:.{digits}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, which takes an s for more than one."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def words(outcome: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from grader.model import Report, SubmissionStamp
+import sys
+
+from grader.model import CaseResult, Report, SubmissionStamp
 from grader.report.json_report import for_students
-from grader.report.page import render
+from grader.report.page import Limits, render
 
 
 def student_page(report: Report, lab_name: str) -> bytes:
@@ -24,6 +26,7 @@ def student_page(report: Report, lab_name: str) -> bytes:
         lab=lab_name,
         name=name_of(safe.submission),
         link=_nowhere,
+        limits=Limits(cases=sys.maxsize, output=0),
     )
 
 
@@ -34,6 +37,6 @@ def name_of(stamp: SubmissionStamp) -> str:
     return given or " ".join(parts) or stamp.archive
 
 
-def _nowhere(_case: str) -> str:
+def _nowhere(_case: CaseResult) -> str:
     """Lead nowhere: only the class's page tells of cases elsewhere."""
     return ""

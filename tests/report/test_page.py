@@ -9,7 +9,7 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
-from grader.report.page import TEMPLATES, number, render, shown
+from grader.report.page import TEMPLATES, counted, number, render, shown
 from tests.report.html_page import Page
 
 
@@ -39,6 +39,10 @@ def test_no_text_is_cut_however_many_escapes_it_takes() -> None:
 )
 def test_numbers_are_short(value: float | None, expected: str) -> None:
     assert number(value) == expected
+
+
+def test_nouns_take_an_s_for_more_than_one() -> None:
+    assert [counted(n, "case") for n in (0, 1, 2)] == ["0 cases", "1 case", "2 cases"]
 
 
 def test_a_further_folder_s_templates_look_like_the_others(tmp_path: Path) -> None:

@@ -1,0 +1,246 @@
+"""The page about a whole class, for staff: one HTML file that needs no other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from urllib.parse import quote
+
+import msgspec
+
+from grader.lab import Lab
+from grader.model import CaseResult, Entry, ItemResult, Outcome, Report, Suite
+from grader.report.class_figures import case_figures, item_figures, score_figures
+from grader.report.likeness_report import Likeness
+from grader.report.page import Limits, render
+from grader.report.student_page import name_of
+from grader.report.thumbnail import Thumbnail
+
+MOST_PICTURES = 4
+"""Of an item of a student, beside the reference's; the others are linked."""
+LIMITS = Limits(cases=8, output=2_000)
+"""A page about hundreds must stay one that a browser opens; the reports hold everything."""
+REFERENCE = "reference.png"
+
+
+class ClassFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page is made from.
+
+    Attributes
+    ----------
+    lab : Lab
+        The rubric.
+    source : str
+        Where the archives came from.
+    seed : int
+        The grading seed.
+    entries : tuple of Entry
+        Every submission.
+    remarks : mapping of str to tuple of str
+        What else a batch has to say about its source, sentences by heading.
+    likeness : Likeness or None
+        What looks alike; None where it was not looked for.
+    pictures : mapping of str to mapping of str to Thumbnail
+        Small pictures, by a submission's key and an artefact's name.
+    """
+
+    lab: Lab
+    source: str
+    seed: int
+    entries: tuple[Entry, ...]
+    remarks: Mapping[str, tuple[str, ...]] = {}
+    likeness: Likeness | None = None
+    pictures: Mapping[str, Mapping[str, Thumbnail]] = {}
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """A picture as the page shows it.
+
+    Attributes
+    ----------
+    source : str
+        Itself, as an address.
+    href : str
+        Where the whole of it is.
+    reference : bool
+        Whether it shows what the reference would.
+    """
+
+    source: str
+    href: str
+    width: int
+    height: int
+    alt: str
+    caption: str
+    reference: bool
+
+
+class Linked(msgspec.Struct, frozen=True):
+    """A picture that the page only names."""
+
+    name: str
+    href: str
+
+
+class ShownPictures(msgspec.Struct, frozen=True):
+    """An item's pictures: those in the page, and those beside it."""
+
+    pictures: tuple[Picture, ...]
+    left_out: tuple[Linked, ...]
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One submission as the page shows it.
+
+    Attributes
+    ----------
+    anchor : str
+        The id of its panel.
+    key : str
+        Its folder below `submissions/`.
+    folder : str
+        That folder, as an address.
+    to_do : str
+        What somebody still has to do about it; empty for nothing.
+    late : bool
+        Whether it was handed in late.
+    alike : bool
+        Whether something in it looks like somebody else's.
+    kinds : str
+        Words that the table can be filtered by.
+    search : str
+        Lower-case text that is searched.
+    pictures : mapping of str to ShownPictures
+        By item.
+    """
+
+    anchor: str
+    key: str
+    name: str
+    archive: str
+    folder: str
+    report: Report | None
+    items: Mapping[str, ItemResult]
+    problem: str
+    superseded: tuple[str, ...]
+    to_do: str
+    late: bool
+    alike: bool
+    kinds: str
+    search: str
+    pictures: Mapping[str, ShownPictures]
+
+
+def class_page(facts: ClassFacts) -> bytes:
+    """Return the page.
+
+    Parameters
+    ----------
+    facts : ClassFacts
+        What is known.
+    """
+    alike = facts.likeness.keys if facts.likeness is not None else frozenset()
+    rows = tuple(
+        _row(entry, number, facts.pictures.get(entry.key, {}), entry.key in alike)
+        for number, entry in enumerate(facts.entries, 1)
+    )
+    cases = case_figures(facts.entries)
+    places = {(one.item, one.case.suite, one.case.id): one.anchor for one in cases}
+    best = math.fsum(line.points for line in facts.lab.rubric)
+    return render(
+        "class.html",
+        facts=facts,
+        lab=facts.lab.lab.name,
+        rows={row.key: row for row in rows},
+        scores=score_figures(facts.entries, best),
+        items=tuple(item_figures(facts.entries, line) for line in facts.lab.rubric),
+        cases=cases,
+        link_for=_link_for(places),
+        limits=LIMITS,
+        waiting=sum("review" in row.kinds.split() for row in rows),
+        broken=sum("regrade" in row.kinds.split() for row in rows),
+        graded=sum(
+            row.report is not None and row.report.score is not None and not row.report.provisional
+            for row in rows
+        ),
+    )
+
+
+def _row(entry: Entry, number: int, small: Mapping[str, Thumbnail], alike: bool) -> Row:
+    report = entry.report
+    name = name_of(report.submission) if report is not None else entry.key
+    items = {item.id: item for item in report.items} if report is not None else {}
+    late = report is not None and (report.submission.lms or {}).get("late") == "yes"
+    waiting = [item.id for item in items.values() if item.outcome is Outcome.NEEDS_REVIEW]
+    to_do = f"decide on {', '.join(waiting)}" if waiting else ""
+    kinds = [f"lost-{item.id}" for item in items.values() if _lost(item)]
+    kinds += ["review"] if waiting else []
+    if entry.needs_regrade:
+        to_do = "; ".join(filter(None, ("needs regrade", to_do)))
+        kinds.append("regrade")
+    kinds += ["flagged"] if report is not None and report.flags else []
+    kinds += ["alike"] if alike else []
+    kinds += ["late"] if late else []
+    folder = f"submissions/{quote(entry.key)}/"
+    return Row(
+        anchor=f"student-{number}",
+        key=entry.key,
+        name=name,
+        archive=entry.archive,
+        folder=folder,
+        report=report,
+        items=items,
+        problem=entry.problem,
+        superseded=entry.superseded,
+        to_do=to_do,
+        late=late,
+        alike=alike,
+        kinds=" ".join(kinds),
+        search=f"{name} {entry.key} {entry.archive}".lower(),
+        pictures={
+            item.id: _pictures(item, small, folder, name)
+            for item in items.values()
+            if item.artefacts
+        },
+    )
+
+
+def _lost(item: ItemResult) -> bool:
+    return item.points is not None and item.points < item.max_points
+
+
+def _pictures(
+    item: ItemResult, small: Mapping[str, Thumbnail], folder: str, student: str
+) -> ShownPictures:
+    """Put a student's pictures beside the reference's, and link what is left out."""
+    paths = {facts.name: facts.path for facts in item.pictures}
+    shown, left_out = [], []
+    own = 0
+    for name in item.artefacts:
+        href = f"{folder}artefacts/{quote(name)}"
+        reference = name.endswith(REFERENCE)
+        own += not reference
+        picture = small.get(name) if reference or own <= MOST_PICTURES else None
+        if picture is None:
+            left_out.append(Linked(paths.get(name, name), href))
+            continue
+        what = paths.get(name, name)
+        shown.append(
+            Picture(
+                source=picture.address,
+                href=href,
+                width=picture.width,
+                height=picture.height,
+                alt="The reference's curves" if reference else f"{what} of {student}",
+                caption="The reference, on the same classes" if reference else what,
+                reference=reference,
+            )
+        )
+    return ShownPictures(tuple(shown), tuple(left_out))
+
+
+def _link_for(
+    places: Mapping[tuple[str, Suite, str], str],
+) -> Callable[[ItemResult], Callable[[CaseResult], str]]:
+    """Return what leads from an item's case to where the page tells of it; "" for nowhere."""
+    return lambda item: lambda case: places.get((item.id, case.suite, case.id), "")
