@@ -27,6 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("grader.overrides",),
     ("grader.pipeline", "grader.suite"),
     ("grader.demo", "grader.batch"),
+    ("grader.service",),
     ("grader.cli",),
 )
 
@@ -43,6 +44,8 @@ ONLY_IN = {
     "docker": "grader.sandbox.docker",
     "click": "grader.cli",
     "rich": "grader.cli",
+    "flask": "grader.service",
+    "werkzeug": "grader.service",
     "matplotlib": "grader.report",
     "pickle": "grader.dataset",
 }

@@ -75,6 +75,8 @@ def test_the_wheel_holds_the_lab_and_its_public_tests(wheel: Path, project: Proj
         assert f"grader/siblings/test_{item}.py" in names
         assert f"grader/_lab/student_template/test/test_{item}.py" in names
     assert "grader/siblings/conftest.py" in names
+    assert "grader/service/templates/sheet.html" in names
+    assert "grader/service/static/review.js" in names
     for file in ("base.html", "student.html", "class.html", "style.css", "page.js"):
         assert f"grader/report/templates/{file}" in names
 

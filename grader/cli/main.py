@@ -19,6 +19,7 @@ from grader.cli.doctor import doctor
 from grader.cli.grade import grade
 from grader.cli.image import image
 from grader.cli.pack import pack
+from grader.cli.review import review
 from grader.cli.stats import stats
 from grader.cli.suite import suite
 from grader.errors import GraderError
@@ -51,7 +52,7 @@ def main(*, debug: bool) -> None:
 
 
 for command in (
-    *(grade, batch, stats, cache),
+    *(grade, batch, review, stats, cache),
     *(check, pack),
     *(data, baseline, image, doctor, demo, suite),
 ):

@@ -76,7 +76,7 @@ def _environment(folders: tuple[Path, ...]) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        style=_inline(TEMPLATES / "style.css"), script=_inline(TEMPLATES / "page.js")
+        style=inline(TEMPLATES / "style.css"), script=inline(TEMPLATES / "page.js")
     )
     environment.filters.update(counted=counted, number=number, words=words)
     return environment
@@ -108,7 +108,8 @@ def words(outcome: str) -> str:
     return outcome.lower().replace("_", " ")
 
 
-def _inline(path: Path) -> Inline:
+def inline(path: Path) -> Inline:
+    """Return a file of ours as it stands in a page."""
     text = path.read_text()
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return Inline(Markup(text), f"'sha256-{digest}'")  # noqa: S704 - our own file

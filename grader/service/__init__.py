@@ -1,0 +1,1 @@
+"""The pages that are served on this machine alone."""
