@@ -10,6 +10,7 @@ import pytest
 from grader.errors import GraderError
 from grader.lab import Project, find_project
 from grader.sandbox.choice import SandboxKind, choose_sandbox
+from grader.sandbox.docker import DockerSandbox
 from grader.sandbox.launch import Sandbox
 
 # Set in CI: a sandbox that cannot be had is then a failure, not a reason to skip.
@@ -33,6 +34,12 @@ def _sandbox_or_skip(kind: SandboxKind, root: Path) -> Sandbox:
 @pytest.fixture(scope="session")
 def docker_sandbox(project: Project) -> Sandbox:
     return _sandbox_or_skip(SandboxKind.DOCKER, project.root)
+
+
+@pytest.fixture(scope="session")
+def attached_docker_sandbox(docker_sandbox: DockerSandbox) -> DockerSandbox:
+    """The engine that is here, used as one that shares nothing with this machine."""
+    return DockerSandbox(str(docker_sandbox.runtime_digest()), docker_sandbox._profile, remote=True)
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ import numpy.linalg
 import numpy.random  # noqa: F401
 
 from grader.bridge import item_process, protocol
+from grader.bridge.dialling import Dial, dial_at
 from grader.bridge.frames import Stream, StreamClosed
 
 FRAME_CAP = 1 << 30
@@ -37,25 +38,24 @@ OOM_COUNTERS = (
 )
 
 
-def main(socket_path: str, token: str) -> None:
-    """Serve one grader until it closes the control connection."""
+def main(address: str, token: str) -> None:
+    """Serve one grader, found at `address`, until it closes the control connection."""
     # Item processes have the worker's user. They must not write into its memory or take its
     # file descriptors, or student code could live on from one item to the next.
     _prctl(PR_SET_DUMPABLE, 0)
     # As its namespace's first process it gets no signal from within but those that it has a
     # handler for, and Python has one for this.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    stream = _connect(socket_path, token)
+    dial = dial_at(address)
+    stream = _greet(dial(), token)
     setup = protocol.decode(stream.receive(), protocol.orders)
     try:
-        _Worker(stream, socket_path, setup).run()
+        _Worker(stream, dial, setup).run()
     except StreamClosed:
         _kill_everything(setup.own_pids)
 
 
-def _connect(socket_path: str, token: str) -> Stream:
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.connect(socket_path)
+def _greet(connection: socket.socket, token: str) -> Stream:
     # The grader caps what it sends; a cap here only catches a broken stream.
     stream = Stream(connection, FRAME_CAP)
     stream.send(protocol.encode(protocol.Hello(token)))
@@ -63,9 +63,9 @@ def _connect(socket_path: str, token: str) -> Stream:
 
 
 class _Worker:
-    def __init__(self, stream: Stream, socket_path: str, setup: protocol.Setup) -> None:
+    def __init__(self, stream: Stream, dial: Dial, setup: protocol.Setup) -> None:
         self._stream = stream
-        self._socket_path = socket_path
+        self._dial = dial
         self._setup = setup
         self._root = Path(setup.root)
         self._child: int | None = None
@@ -109,15 +109,19 @@ class _Worker:
     def _start(self, order: protocol.Start) -> protocol.Done:
         self._oom_kills = _oom_kills()
         self._output.clear()
+        # Made before there is a process of the student's, which might keep it from being made.
+        connection = self._dial()
         readable, writable = os.pipe()
         try:
             child = os.fork()
         except OSError as error:
+            connection.close()
             os.close(readable)
             os.close(writable)
             return protocol.Done(f"no process could be started ({error.strerror})")
         if child == 0:
-            _become_item_process(writable, self._socket_path, order, self._root, self._setup)
+            _become_item_process(writable, connection, order, self._root, self._setup)
+        connection.close()
         os.close(writable)
         os.set_blocking(readable, False)
         self._child, self._pipe = child, readable
@@ -172,7 +176,11 @@ class _Worker:
 
 
 def _become_item_process(
-    output: int, socket_path: str, order: protocol.Start, root: Path, setup: protocol.Setup
+    output: int,
+    connection: socket.socket,
+    order: protocol.Start,
+    root: Path,
+    setup: protocol.Setup,
 ) -> None:
     """Turn a fresh fork into an item process; never returns."""
     try:
@@ -186,7 +194,8 @@ def _become_item_process(
         os.dup2(nothing, 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        os.closerange(3, 256)
+        os.closerange(3, connection.fileno())
+        os.closerange(connection.fileno() + 1, 256)
         # A process that is killed at the end of its item has no moment to flush.
         for printed in (sys.stdout, sys.stderr):
             if isinstance(printed, io.TextIOWrapper):
@@ -199,7 +208,7 @@ def _become_item_process(
         sys.argv = [""]
         # The next item's process need not compile the same files again.
         sys.dont_write_bytecode = False
-        stream = _connect(socket_path, order.token)
+        stream = _greet(connection, order.token)
         item_process.serve(stream, root, setup, order.service)
     finally:
         os._exit(0)

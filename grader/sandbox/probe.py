@@ -76,7 +76,8 @@ def processes():
 
 def memory():
     # Above the limit by children that are all below it; never more than one step above.
-    children, alive = [], 0
+    children, dead = [], []
+    told, tell = os.pipe()
     for _ in range(4):
         child = os.fork()
         if child == 0:
@@ -85,18 +86,23 @@ def memory():
                 eaten[::4096] = b"x" * len(eaten[::4096])
             except MemoryError:
                 os._exit(1)
+            os.write(tell, b".")
             time.sleep(60)
         children.append(child)
-    time.sleep(2)
-    for child in children:
-        alive += os.waitpid(child, os.WNOHANG)[0] == 0
-    for child in children:
+    # Until one of them has had to go, or all have what they wanted.
+    os.set_blocking(told, False)
+    full, until = 0, time.monotonic() + 15
+    while not dead and full < 4 and time.monotonic() < until:
+        time.sleep(0.05)
         try:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-        except (ProcessLookupError, ChildProcessError):
+            full += len(os.read(told, 4))
+        except BlockingIOError:
             pass
-    return alive < 4
+        dead = [child for child in children if os.waitpid(child, os.WNOHANG)[0]]
+    for child in set(children) - set(dead):
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    return bool(dead)
 
 def disk():
     written = 0

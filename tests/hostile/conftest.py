@@ -90,6 +90,15 @@ def watched_process(
         yield watched
 
 
+@pytest.fixture
+def watched_attached(
+    attached_docker_sandbox: Sandbox, temporary_folder: Path, tmp_path: Path
+) -> Iterator[WatchedSandbox]:
+    """Docker as if on another machine; afterwards nothing of what was launched may be left."""
+    with _watch(attached_docker_sandbox, temporary_folder, tmp_path) as watched:
+        yield watched
+
+
 @contextmanager
 def _watch(sandbox: Sandbox, temporary_folder: Path, tmp_path: Path) -> Iterator[WatchedSandbox]:
     watched = WatchedSandbox(sandbox, tmp_path / "launches")

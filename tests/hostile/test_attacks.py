@@ -13,6 +13,7 @@ from grader.model import ItemResult, Outcome, Report
 from grader.pipeline import Plan, grade
 from tests.hostile.attack import CANARY, GAIN, Attack, write_archive
 from tests.hostile.attacks import ATTACKS
+from tests.hostile.attacks.remote import REMOTE
 from tests.hostile.conftest import WatchedSandbox
 
 SEED = 7
@@ -21,6 +22,9 @@ MOST_GROWTH = 50 << 20
 """Bytes by which a submission may make the grader's own process larger."""
 HONEST = {"relu": (Outcome.PASSED, 10.0), "softmax": (Outcome.PASSED, 15.0)}
 """What an honest submission gets for two items, whatever was graded before it."""
+
+ESSENTIAL = ("worker-killed", "orphan", "fork-bomb", "bad-frames", "slow-reader")
+"""The attacks on what differs with an engine on another machine: the worker and the way out."""
 
 
 def graded(attack: Attack, archive: Path, project: Project, sandbox: WatchedSandbox) -> Report:
@@ -79,6 +83,16 @@ def test_a_harmless_attack_gains_nothing_in_a_plain_process_either(
     attack: Attack, watched_process: WatchedSandbox, project: Project, tmp_path: Path
 ) -> None:
     require_no_gain(attack, watched_process, project, tmp_path)
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    "attack", [*REMOTE, *(a for a in ATTACKS if a.name in ESSENTIAL)], ids=name_of
+)
+def test_an_attack_gains_nothing_from_an_engine_on_another_machine(
+    attack: Attack, watched_attached: WatchedSandbox, project: Project, tmp_path: Path
+) -> None:
+    require_no_gain(attack, watched_attached, project, tmp_path)
 
 
 def require_no_gain(

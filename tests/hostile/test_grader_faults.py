@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import docker
 import pytest
@@ -23,7 +25,7 @@ from grader.lab import Limits, Project
 from grader.model import Outcome, Report
 from grader.pipeline import Plan, grade
 from grader.sandbox.cgroup import PREFIX, Places
-from grader.sandbox.docker import CONTAINER_LABEL, DockerSandbox, find_docker
+from grader.sandbox.docker import CONTAINER_LABEL, DockerSandbox, find_docker, image_status
 from grader.sandbox.launch import Launched, Sandbox
 from grader.sandbox.leftovers import remove_leftovers
 from tests.hostile.attack import Attack, write_archive
@@ -211,60 +213,96 @@ def test_a_bubblewrap_that_somebody_kills_is_no_loss_of_the_students(
     require_full_marks(graded(project, bubblewrap_sandbox, tmp_path), project)
 
 
-@pytest.fixture
-def own_engine(docker_sandbox: DockerSandbox) -> Iterator[tuple[Path, Path]]:
-    """Start a Docker engine that a test may stop, with the sandbox image in it."""
+class OwnEngine:
+    """A Docker engine of the tests' own, which they may stop; it answers in two ways."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self._program, self._folder = program, folder
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            over_tcp = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        self.addresses = {"unix": f"unix://{folder}/engine.sock", "tcp": over_tcp}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self.stop()
+        hosts = [word for address in self.addresses.values() for word in ("--host", address)]
+        with (self._folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(self._program, *hosts, "--pidfile", f"{self._folder}/pid"),
+                    *("--data-root", f"{self._folder}/data", "--exec-root", f"{self._folder}/exec"),
+                    *("--bridge", "none", "--iptables=false"),
+                    *("--ip-forward=false", "--ip-masq=false"),
+                ],
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + 60
+        while self.run("info").returncode:
+            assert time.monotonic() < deadline, (self._folder / "log").read_text()[-2000:]
+            time.sleep(0.2)
+
+    def run(
+        self, *words: str, stdin: IO[bytes] | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run a command of the docker program on it."""
+        command = ["docker", "--host", self.addresses["unix"], *words]
+        return subprocess.run(command, stdin=stdin, capture_output=True)
+
+    def ask_to_stop(self) -> None:
+        """Ask it from whatever process: the tests run in a fork, which has no children."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGTERM)
+
+    def stop(self) -> None:
+        """Stop it, if it runs."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(60)
+            self._process = None
+
+
+@pytest.fixture(scope="module")
+def own_engine(docker_sandbox: DockerSandbox, project: Project) -> Iterator[OwnEngine]:
+    """An engine with the sandbox image in it, to be started by the test."""
     program = shutil.which("dockerd", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None or os.geteuid() != 0:
         pytest.skip("a second Docker engine needs dockerd and root")
-    folder = Path(tempfile.mkdtemp(prefix="nn-engine-"))
-    socket = folder / "engine.sock"
-    with (folder / "log").open("wb") as log:
-        engine = subprocess.Popen(
-            [
-                *(program, "--host", f"unix://{socket}", "--pidfile", folder / "pid"),
-                *("--data-root", folder / "data", "--exec-root", folder / "exec"),
-                *("--bridge", "none", "--iptables=false", "--ip-forward=false", "--ip-masq=false"),
-            ],
-            stdout=log,
-            stderr=log,
-        )
+    folder = Path(tempfile.mkdtemp(prefix="nn-engine-", dir="/tmp"))
+    engine = OwnEngine(program, folder)
     try:
-        deadline = time.monotonic() + 60
-        address = f"unix://{socket}"
-        while subprocess.run(["docker", "-H", address, "info"], capture_output=True).returncode:
-            assert time.monotonic() < deadline, (folder / "log").read_text()[-2000:]
-            time.sleep(0.2)
-        image = docker_sandbox.runtime_digest()
-        saved = subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE)
-        subprocess.run(["docker", "-H", address, "load"], stdin=saved.stdout, check=True)
-        assert saved.wait() == 0
-        assert saved.stdout is not None
-        saved.stdout.close()
-        yield socket, folder / "pid"
+        engine.start()
+        command = ["docker", "save", image_status(project.root).tag]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as saved:
+            assert engine.run("load", stdin=saved.stdout).returncode == 0
+        assert saved.returncode == 0
+        yield engine
     finally:
-        engine.terminate()
-        engine.wait(60)
+        engine.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.docker
+@pytest.mark.parametrize("way", ["unix", "tcp"])
 def test_an_engine_that_is_stopped_in_the_middle_is_no_loss_of_the_students(
-    own_engine: tuple[Path, Path],
+    way: str,
+    own_engine: OwnEngine,
     docker_sandbox: DockerSandbox,
     project: Project,
     temporary: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    socket, pid = own_engine
+    """Over TCP the engine may be on another machine, and shares no socket with the grader."""
 
     def stop(launched: Launched) -> None:
-        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
-            os.kill(int(pid.read_text()), signal.SIGTERM)
+        own_engine.ask_to_stop()
 
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
-    theirs = DockerSandbox(str(docker_sandbox.runtime_digest()), docker_sandbox._profile)
+    own_engine.start()
+    monkeypatch.setenv("DOCKER_HOST", own_engine.addresses[way])
+    theirs = find_docker(project.root)
+    assert theirs._remote is (way == "tcp")
     require_full_marks(graded(project, theirs, tmp_path), project)
     # The engine gives its containers 10 s to end, and kills them then.
     slow = SLOW.replace("0.05", "1.0")

@@ -1,26 +1,25 @@
-"""The Docker sandbox: one hardened, single-use container a submission; and its image."""
+"""The Docker sandbox: one hardened, single-use container a submission."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import docker
 import docker.errors
-import msgspec
 import requests
 from docker.types import LogConfig, Ulimit
 
 from grader import owner
-from grader.errors import GraderError, NoSandboxError
+from grader.bridge.dialling import STANDARD_STREAMS
+from grader.errors import NoSandboxError
 from grader.lab import Limits
-from grader.sandbox import image
+from grader.sandbox.docker.attached import AttachedBridge
+from grader.sandbox.docker.engine import connect, daemon_errors, is_remote
+from grader.sandbox.docker.images import image_status
 from grader.sandbox.launch import BOOTSTRAP, ENVIRONMENT, ISOLATED, SOCKET_NAME
 from grader.sandbox.seccomp import profile_text
 
@@ -29,7 +28,7 @@ WORKER = "/opt/worker"
 BRIDGE = "/bridge"
 ROOT = "/work"
 CONTAINER_LABEL = "nn-lab.grader"
-DAEMON_SECONDS = 120
+MACHINE_LABEL = "nn-lab.machine"
 SCRATCH_INODES = 4096
 KILLED = 128 + signal.SIGKILL
 
@@ -50,31 +49,6 @@ MECHANISMS = {
 _OF_THE_IMAGE = frozenset({"PATH"})
 
 
-class ImageState(StrEnum):
-    """Whether the sandbox image can be used."""
-
-    READY = "ready"
-    MISSING = "missing"
-
-
-class ImageStatus(msgspec.Struct, frozen=True):
-    """What `grader image status` tells.
-
-    Attributes
-    ----------
-    state : ImageState
-        MISSING also where only an image of other content is there.
-    tag : str
-        The name that the image of the present sources has or would have.
-    id : str or None
-        Docker's id of it.
-    """
-
-    state: ImageState
-    tag: str
-    id: str | None
-
-
 class DockerSandbox:
     """Runs workers in containers of the sandbox image.
 
@@ -84,18 +58,23 @@ class DockerSandbox:
         Docker's id of the image.
     profile : str
         The seccomp profile, in Docker's own format.
+    remote : bool
+        Whether the engine may be on another machine: nothing of this one is then shared with the
+        container, and the bridge goes over its standard streams.
     """
 
     kind = "docker"
     isolated = True
-    forkable = True
     mechanisms = MECHANISMS
     # The daemon makes the bind mount, whoever owns the folder.
     uid: int | None = None
 
-    def __init__(self, image_id: str, profile: str) -> None:
+    def __init__(self, image_id: str, profile: str, *, remote: bool = False) -> None:
         self._image_id = image_id
         self._profile = profile
+        self._remote = remote
+        # The thread that reads a container's streams stays with the process that started it.
+        self.forkable = not remote
         self._client: docker.DockerClient | None = None
         self._client_pid = 0
 
@@ -105,6 +84,8 @@ class DockerSandbox:
 
     def launch(self, bridge: Path, token: str, limits: Limits) -> LaunchedContainer:
         """Create and start a container, with nothing of the host but the socket's folder."""
+        address = STANDARD_STREAMS if self._remote else f"{BRIDGE}/{SOCKET_NAME}"
+        shared = [] if self._remote else [f"{bridge}:{BRIDGE}:ro"]
         memory = f"{limits.memory_mib}m"
         scratch = (
             f"rw,nosuid,nodev,noexec,uid={UID},gid={UID},mode=0700,"
@@ -115,18 +96,19 @@ class DockerSandbox:
             "fsize": limits.scratch_mib << 20,
             "core": 0,
         }
-        with _daemon_errors("start a container"):
+        with daemon_errors("start a container"):
             client = self.own_client()
             created = client.api.create_container(
                 self._image_id,
-                ["python", *ISOLATED, "-c", BOOTSTRAP, WORKER, f"{BRIDGE}/{SOCKET_NAME}", token],
+                ["python", *ISOLATED, "-c", BOOTSTRAP, WORKER, address, token],
                 environment={k: v for k, v in ENVIRONMENT.items() if k not in _OF_THE_IMAGE},
-                labels={CONTAINER_LABEL: owner.own_name()},
+                labels={CONTAINER_LABEL: owner.own_name(), MACHINE_LABEL: owner.machine()},
+                stdin_open=self._remote,
                 user=f"{UID}:{UID}",
-                volumes=[BRIDGE],
+                volumes=[] if self._remote else [BRIDGE],
                 working_dir=ROOT,
                 host_config=client.api.create_host_config(
-                    binds={str(bridge): {"bind": BRIDGE, "mode": "ro"}},
+                    binds=shared,
                     cap_drop=["ALL"],
                     # The worker is the first process: no other can kill or stop it, and it
                     # collects orphans itself. Docker's own init has the student's user and memory
@@ -148,6 +130,9 @@ class DockerSandbox:
             )
             launched = LaunchedContainer(self, created["Id"])
             try:
+                if self._remote:
+                    # Before it starts, or its first words would be lost.
+                    launched.attach(bridge / SOCKET_NAME)
                 client.api.start(created["Id"])
             except BaseException:
                 launched.stop()
@@ -155,11 +140,15 @@ class DockerSandbox:
         return launched
 
     def remove_leftovers(self) -> list[str]:
-        """Remove the containers of graders that have died."""
+        """Remove the containers of this machine's graders that have died.
+
+        An engine can serve several machines, and of the others' graders nothing is known here.
+        """
+        ours = [CONTAINER_LABEL, f"{MACHINE_LABEL}={owner.machine()}"]
         removed = []
-        with _daemon_errors("look for leftover containers"):
+        with daemon_errors("look for leftover containers"):
             for container in self.own_client().containers.list(
-                all=True, ignore_removed=True, filters={"label": CONTAINER_LABEL}
+                all=True, ignore_removed=True, filters={"label": ours}
             ):
                 if owner.is_dead(container.labels[CONTAINER_LABEL]):
                     # Another grader that has just started may be faster.
@@ -171,7 +160,7 @@ class DockerSandbox:
     def own_client(self) -> docker.DockerClient:
         """Return this process's client: a fork must not share its parent's connections."""
         if self._client is None or self._client_pid != os.getpid():
-            self._client = _connect()
+            self._client = connect()
             self._client_pid = os.getpid()
         return self._client
 
@@ -185,11 +174,20 @@ class LaunchedContainer:
     def __init__(self, sandbox: DockerSandbox, container: str) -> None:
         self._sandbox = sandbox
         self.id = container
+        self._attached: AttachedBridge | None = None
         # The container's own limits hold already.
         self.rlimits: dict[str, int] = {}
 
+    def attach(self, path: Path) -> None:
+        """Lead what the container opens over its standard streams to the socket at `path`."""
+        api = self._sandbox.own_client().api
+        streams = {"stdin": 1, "stdout": 1, "stream": 1}
+        self._attached = AttachedBridge(api.attach_socket(self.id, streams), path)
+
     def stop(self) -> None:
         """Kill and remove the container; a daemon that is gone has nothing to remove."""
+        if self._attached is not None:
+            self._attached.stop()
         with contextlib.suppress(*DAEMON_GONE):
             self._sandbox.own_client().api.remove_container(self.id, force=True, v=True)
 
@@ -238,117 +236,4 @@ def find_docker(project_root: Path) -> DockerSandbox:
             f"Docker runs, but the sandbox image {status.tag} is not there.",
             "Run `grader image build`.",
         )
-    return DockerSandbox(status.id, profile_text(project_root))
-
-
-def image_status(project_root: Path) -> ImageStatus:
-    """Look for the image of the present sources.
-
-    Raises
-    ------
-    NoSandboxError
-        If no Docker engine answers.
-    GraderError
-        If the sources are not there.
-    """
-    content = image.image_content(project_root)
-    client = _connect()
-    with _daemon_errors("look for the sandbox image"):
-        try:
-            found = client.images.get(content.tag)
-        except docker.errors.ImageNotFound:
-            return ImageStatus(ImageState.MISSING, content.tag, None)
-    if found.labels.get(image.CONTENT_LABEL) != content.digest:
-        return ImageStatus(ImageState.MISSING, content.tag, None)
-    return ImageStatus(ImageState.READY, content.tag, found.id)
-
-
-def build_image(project_root: Path, base: str | None, log: Callable[[str], None]) -> ImageStatus:
-    """Build the sandbox image; the build itself uses no network.
-
-    Parameters
-    ----------
-    project_root : Path
-        A full checkout.
-    base : str or None
-        Image to build on. None takes the official one, or, where no registry gives it, one
-        made from Debian packages.
-    log : callable
-        Told what is being done, in one line each.
-
-    Raises
-    ------
-    NoSandboxError
-        If no Docker engine answers.
-    GraderError
-        If packages, base or build fail; it says which.
-    """
-    content = image.image_content(project_root)
-    client = _connect()
-    chosen = base or _find_base(client, project_root, log)
-    log("fetching the packages that docker/requirements.lock names")
-    wheels = image.fetch_wheels(image.lock_path(project_root), image.wheel_cache())
-    log(f"building {content.tag} on {chosen}")
-    with image.build_context(project_root, wheels) as context, _daemon_errors("build the image"):
-        try:
-            client.images.build(
-                fileobj=context,
-                custom_context=True,
-                buildargs={"BASE": chosen},
-                labels={image.CONTENT_LABEL: content.digest},
-                network_mode="none",
-                rm=True,
-                forcerm=True,
-                tag=content.tag,
-            )
-        except docker.errors.BuildError as error:
-            last = "\n".join(str(line.get("stream", "")).strip() for line in error.build_log)
-            raise GraderError(
-                f"The sandbox image could not be built: {error.msg}\n{last[-1500:]}\n",
-                "Mend docker/Dockerfile or the base image.",
-            ) from error
-    return image_status(project_root)
-
-
-def _find_base(client: docker.DockerClient, project_root: Path, log: Callable[[str], None]) -> str:
-    official = image.official_base(project_root)
-    for name in (official, image.MADE_BASE):
-        try:
-            client.images.get(name)
-        except docker.errors.ImageNotFound:
-            continue
-        return name
-    log(f"fetching {official}")
-    try:
-        client.images.pull(official)
-    except (docker.errors.APIError, requests.exceptions.RequestException):
-        log("no image registry gives it; making a base image from Debian packages")
-        image.make_base(project_root)
-        return image.MADE_BASE
-    return official
-
-
-def _connect() -> docker.DockerClient:
-    try:
-        client = docker.from_env(timeout=DAEMON_SECONDS)
-        client.ping()
-    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-        raise NoSandboxError(
-            "No Docker engine answers.",
-            "Install Docker (on Debian: `apt-get install docker.io`), start it (`dockerd &` or "
-            "`systemctl start docker`), and make sure that you may use it.",
-        ) from error
-    return client
-
-
-@contextmanager
-def _daemon_errors(doing: str) -> Iterator[None]:
-    """Turn what the daemon or the way to it does wrong into the grader's own error."""
-    try:
-        yield
-    except (docker.errors.APIError, requests.exceptions.RequestException) as error:
-        explanation: Any = getattr(error, "explanation", None) or error
-        raise GraderError(
-            f"Docker could not {doing}: {explanation}.",
-            "Look at the Docker engine's log; `grader doctor` tells whether it works.",
-        ) from error
+    return DockerSandbox(status.id, profile_text(project_root), remote=is_remote())
