@@ -9,7 +9,7 @@ import msgspec
 
 from grader.batch.source import Handed
 from grader.intake import quoted, read_name
-from grader.roster import Match, Person, Roster
+from grader.roster import Match, Person, Roster, Student
 from grader.roster.matching import match
 
 
@@ -39,7 +39,7 @@ def enrol(handed: Sequence[Handed], roster: Roster | None, lab_name: str) -> Enr
     """
     if roster is None:
         return Enrolment(tuple(handed))
-    matches = [match(roster, person_of(one, lab_name)) for one in handed]
+    matches = [match(roster.students, person_of(one, lab_name)) for one in handed]
     claims = Counter(found.student.line for found in matches if found.student is not None)
     enrolled, unknown = [], []
     for one, found in zip(handed, matches, strict=True):
@@ -64,6 +64,8 @@ def person_of(one: Handed, lab_name: str) -> Person:
     ids = {"student": lms.get("sid", ""), "email": lms.get("email", "")}
     if lms.get("lms") == "canvas":
         ids["canvas"] = lms.get("user_id", "")
+    if lms.get("lms") == "gradescope":
+        ids["gradescope"] = lms.get("submission_id", "")
     if lms.get("lms") == "moodle":
         ids["moodle"] = lms.get("participant", "")
     named = (lms.get("name", ""), name_of_archive(one.name, lab_name))
@@ -77,7 +79,7 @@ def name_of_archive(file_name: str, lab_name: str) -> str:
     return " ".join(name for name in (who.first_name, who.last_name) if name)
 
 
-def _unless_claimed_twice(found: Match, claims: Counter[int]) -> Match:
+def _unless_claimed_twice(found: Match[Student], claims: Counter[int]) -> Match[Student]:
     if found.student is None or claims[found.student.line] == 1:
         return found
     several = claims[found.student.line]

@@ -16,6 +16,7 @@ from grader.cli.check import check
 from grader.cli.data import data
 from grader.cli.demo import demo
 from grader.cli.doctor import doctor
+from grader.cli.export import export
 from grader.cli.grade import grade
 from grader.cli.image import image
 from grader.cli.pack import pack
@@ -52,7 +53,7 @@ def main(*, debug: bool) -> None:
 
 
 for command in (
-    *(grade, batch, review, stats, cache),
+    *(grade, batch, review, stats, export, cache),
     *(check, pack),
     *(data, baseline, image, doctor, demo, suite),
 ):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Generic, TypeVar
 
 import msgspec
 
 from grader.intake import listed, quoted
 from grader.roster.names import folded, nearest, run_together, spelled_out
-from grader.roster.students import Roster, Student
+from grader.roster.students import Listed
+
+S = TypeVar("S", bound=Listed)
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -29,20 +32,19 @@ class Person(msgspec.Struct, frozen=True):
     squeezed: str = ""
 
 
-class Match(msgspec.Struct, frozen=True):
+class Match(msgspec.Struct, Generic[S], frozen=True):
     """A student, or in a clause why there is none."""
 
-    student: Student | None
+    student: S | None
     why: str = ""
 
 
-def match(roster: Roster, person: Person) -> Match:
-    """Find a person in the class list.
+def match(students: Sequence[S], person: Person) -> Match[S]:
+    """Find a person in a list.
 
     An id decides, whatever the name is. Among names, the first kind of likeness that fits anybody
     decides, and if it fits two, nobody is chosen.
     """
-    students = roster.students
     by_id = [one for one in students if _shares_id(one, person)]
     if by_id:
         return _only(by_id, "the LMS's numbers")
@@ -60,31 +62,33 @@ def match(roster: Roster, person: Person) -> Match:
     return Match(None, _unknown(students, person))
 
 
-def _shares_id(student: Student, person: Person) -> bool:
+def _shares_id(student: Listed, person: Person) -> bool:
     for kind, value in person.ids.items():
-        mine = [student.ids.get(kind)]
-        if kind in ("canvas", "moodle"):
-            mine.append(student.ids.get("lms"))
-        if value and value.casefold() in mine:
+        mine = [student.ids.get(kind, "")]
+        if kind in ("canvas", "moodle", "gradescope"):
+            mine.append(student.ids.get("lms", ""))
+        if value and _plain(value) in {_plain(one) for one in mine if one}:
             return True
     return False
 
 
-def _same(
-    students: Iterable[Student], name: str, fold: Callable[[str], tuple[str, ...]]
-) -> list[Student]:
+def _plain(value: str) -> str:
+    return value.casefold().lstrip("0") or "0"
+
+
+def _same(students: Iterable[S], name: str, fold: Callable[[str], tuple[str, ...]]) -> list[S]:
     words = fold(name)
     return [one for one in students if words and fold(one.name) == words]
 
 
-def _only(found: list[Student], what: str) -> Match:
+def _only(found: list[S], what: str) -> Match[S]:
     if len(found) == 1:
         return Match(found[0])
     lines = ", ".join(str(one.line) for one in found)
     return Match(None, f"{what} fits {len(found)} students (lines {lines})")
 
 
-def _unknown(students: tuple[Student, ...], person: Person) -> str:
+def _unknown(students: Sequence[Listed], person: Person) -> str:
     if not person.names and not person.squeezed:
         return "no name is known"
     name = person.names[0] if person.names else person.squeezed

@@ -184,7 +184,7 @@ def _student(path: Path, line: int, columns: _Columns, row: Sequence[str]) -> St
     if "moodle" in ids:
         # The grading worksheet says `Participant 1234`.
         ids["moodle"] = ids["moodle"].removeprefix("participant ").strip()
-    return Student(line, name, int(digits), ids)
+    return Student(line, name, ids, int(digits))
 
 
 def _check_unique(path: Path, students: Sequence[Student]) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 
-class Student(msgspec.Struct, frozen=True):
-    """A line of the class list.
+class Listed(msgspec.Struct, frozen=True):
+    """Somebody in a list: a class list, or an LMS's sheet of grades.
 
     Attributes
     ----------
@@ -16,17 +16,26 @@ class Student(msgspec.Struct, frozen=True):
         Where in the file, counted from 1.
     name : str
         First and last name.
-    seed : int
-        What the student hands to `cifar100`.
     ids : dict of str to str
-        The LMS's numbers and names for the student, by kind: `canvas`, `moodle`, `lms` (whichever
-        it is), `student`, `login`, `email`; case does not count in them.
+        The LMS's numbers and names for the student, by kind: `canvas`, `moodle`, `gradescope`,
+        `lms` (whichever it is), `student`, `login`, `email`; neither case nor zeros in front count.
     """
 
     line: int
     name: str
-    seed: int
     ids: dict[str, str]
+
+
+class Student(Listed, frozen=True):
+    """A line of the class list.
+
+    Attributes
+    ----------
+    seed : int
+        What the student hands to `cifar100`.
+    """
+
+    seed: int
 
 
 class Roster(msgspec.Struct, frozen=True):

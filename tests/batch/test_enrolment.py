@@ -16,9 +16,9 @@ def handed(key: str, archive: str, **lms: str) -> Handed:
 CLASS = Roster(
     Path("students.csv"),
     (
-        Student(2, "Jane Doe", 11, {"canvas": "901"}),
-        Student(3, "John Roe", 12, {}),
-        Student(4, "Ann Poe", 13, {}),
+        Student(2, "Jane Doe", {"canvas": "901"}, 11),
+        Student(3, "John Roe", {}, 12),
+        Student(4, "Ann Poe", {}, 13),
     ),
 )
 

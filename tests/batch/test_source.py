@@ -65,6 +65,7 @@ def test_canvas_says_whose_and_when_and_the_latest_counts(tmp_path: Path) -> Non
         "user_id": "4711",
         "attachment_id": "99100",
         "late": "yes",
+        "file": "doejane_LATE_4711_99100_JANE_DOE_LAB3-1.zip",
         "sort": "doejane",
     }
     assert jane.superseded == ("doejane_4711_99012_JANE_DOE_LAB3.zip",)

@@ -31,6 +31,8 @@ class CanvasName(msgspec.Struct, frozen=True):
         Whether it was handed in late.
     display : str
         The name that the student gave the file.
+    file : str
+        The name as it was downloaded: feedback goes back under it.
     sort : str
         Last and first name in one, in lower case, without what is no letter; empty if anonymous.
     """
@@ -39,6 +41,7 @@ class CanvasName(msgspec.Struct, frozen=True):
     attachment: str
     late: bool
     display: str
+    file: str
     sort: str
 
     @property
@@ -49,6 +52,7 @@ class CanvasName(msgspec.Struct, frozen=True):
             "user_id": self.user,
             "attachment_id": self.attachment,
             "late": "yes" if self.late else "no",
+            "file": self.file,
         }
         return {**known, "sort": self.sort} if self.sort else {**known, "anonymous": "yes"}
 
@@ -63,5 +67,6 @@ def read_canvas_name(name: str) -> CanvasName | None:
         attachment=found["attachment"],
         late=bool(found["late"] or found["late_anon"]),
         display=_AGAIN.sub("", found["display"], count=1),
+        file=name,
         sort=found["sort"] or "",
     )
