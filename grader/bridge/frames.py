@@ -81,15 +81,19 @@ class Stream:
             raise BadFrame(
                 f"a message of {len(payload)} bytes is above the limit of {self._cap} bytes"
             )
-        rest = memoryview(HEADER.pack(len(payload)) + payload)
+        rest: bytes | memoryview = HEADER.pack(len(payload)) + payload
         while rest:
             self._check_time()
             try:
-                rest = rest[self._connection.send(rest, socket.MSG_DONTWAIT) :]
+                sent = self._connection.send(rest, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 self._wait_for_room()
             except OSError as error:
                 raise StreamClosed(str(error)) from None
+            else:
+                if sent == len(rest):
+                    return
+                rest = memoryview(rest)[sent:]
 
     def receive(self) -> bytes | bytearray:
         """Receive one frame's payload.

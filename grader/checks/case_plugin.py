@@ -54,6 +54,7 @@ class CasePlugin:
         self._lab = lab
         self.seed = seed
         self._verdicts: dict[str, tuple[str, CaseResult]] = {}
+        self._seconds = 0.0
         self.error: GraderError | None = None
 
     @property
@@ -66,6 +67,7 @@ class CasePlugin:
         """Make the item's process ready, before any fixture uses the student's code."""
         case = item.stash[CASE]
         self._verdicts.pop(item.nodeid, None)
+        self._seconds = 0.0
         self._session.begin_case(case.item, case_seed(self._lab.suite.version, self.seed, case.id))
 
     @pytest.hookimpl(wrapper=True)
@@ -78,19 +80,23 @@ class CasePlugin:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Judge the case, phase by phase; the first failure stays."""
+        """Judge a phase of the running case; the first failure stays."""
         # Afterwards: only then does a unittest's case say what went wrong in it.
         report = yield
         case = item.stash[CASE]
         _, known = self._verdicts.get(item.nodeid, ("", None))
-        seconds = call.duration + (known.seconds if known else 0.0)
         if known is None or known.outcome is Outcome.PASSED:
             known = self._judge(case, call)
-        verdict = msgspec.structs.replace(known, seconds=seconds)
+        self.spend(call.duration)
+        verdict = msgspec.structs.replace(known, seconds=self._seconds)
         self._verdicts[item.nodeid] = case.item, verdict
         if self.error is not None:
             item.session.shouldstop = "the grader itself failed"
         return report
+
+    def spend(self, seconds: float) -> None:
+        """Count the time of one of the running case's phases."""
+        self._seconds += seconds
 
     def _judge(self, case: Case, call: pytest.CallInfo[None]) -> CaseResult:
         result = CaseResult(case.id, case.suite, Outcome.PASSED, case.weight, about=case.about)

@@ -31,7 +31,7 @@ OUTPUT = "output"
 # phase of a test.
 NOT_NEEDED = (
     *("cacheprovider", "doctest", "faulthandler", "junitxml", "legacypath", "logging"),
-    *("pastebin", "setuponly", "setupplan", "stepwise", "subtests", "threadexception"),
+    *("pastebin", "setuponly", "setupplan", "stepwise", "threadexception"),
     *("unraisableexception", "warnings"),
 )
 

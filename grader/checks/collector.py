@@ -28,6 +28,7 @@ import msgspec
 
 # Loaded here so that each collector and each run finds them in memory.
 import numpy as np  # noqa: F401
+import numpy.ma  # noqa: F401 - which numpy itself loads when it is first needed
 import pytest
 
 from grader.checks.case_run import Answer, Ours, Request, run_cases
