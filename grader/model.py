@@ -167,6 +167,8 @@ class ItemResult(msgspec.Struct, frozen=True):
         What was found of the student's plots; for staff, and to compare submissions by.
     decision : Decision or None
         What a person decided in the check's place.
+    pending : bool
+        Whether a NOT_RUN item is still to be judged, so that its report is no final one.
     """
 
     id: str
@@ -181,6 +183,7 @@ class ItemResult(msgspec.Struct, frozen=True):
     artefacts: tuple[str, ...] = ()
     pictures: tuple[PictureFacts, ...] = ()
     decision: Decision | None = None
+    pending: bool = False
 
 
 class PictureFacts(msgspec.Struct, frozen=True):
@@ -335,7 +338,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     score : float or None
         Sum of the items' points; None when a GRADER_ERROR keeps it from being known.
     provisional : bool
-        Whether a person's decision is still to come, which may add to the score: it is no grade.
+        Whether a person's decision or an item's judging is still to come, which may add to the
+        score: it is no grade.
     score_note : str or None
         Says what the score leaves out, such as items that were not run.
     """

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
 from grader import __version__
-from grader.baseline.measure import measure_curves
+from grader.baseline.measure import Baseline, Job, Run, curve_jobs, run_jobs
 from grader.checks import better_cifar, plots
 from grader.checks.layer_tests import run_layer_tests
 from grader.checks.libraries import flag_libraries
@@ -46,16 +45,6 @@ def _nobody(_progress: Progress) -> None:
     """Watch nothing."""
 
 
-class ItemStore(Protocol):
-    """Where results are kept from one run to the next."""
-
-    def load(self, submission: Submission, item: str) -> Judged | None:
-        """Return what was found before, if nothing that it depends on has changed."""
-
-    def save(self, submission: Submission, judged: Judged) -> None:
-        """Keep what was found."""
-
-
 class Plan(msgspec.Struct, frozen=True):
     """What to grade, where and with which seed.
 
@@ -87,11 +76,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def grade(
-    archive: Path,
-    plan: Plan,
-    store: ItemStore | None = None,
-    name: str | None = None,
-    lms: dict[str, str] | None = None,
+    archive: Path, plan: Plan, name: str | None = None, lms: dict[str, str] | None = None
 ) -> Graded:
     """Grade one archive.
 
@@ -101,8 +86,6 @@ def grade(
         The zip.
     plan : Plan
         What to grade, where and with which seed.
-    store : ItemStore or None
-        Keeps each item's result the moment it is known, and saves judging it again.
     name : str or None
         The file name that the student gave it, where an LMS gave it another one.
     lms : dict of str to str or None
@@ -116,17 +99,67 @@ def grade(
     started = time.monotonic()
     taken_in = read_archive(archive, plan.project.lab, name)
     timings = {"intake": time.monotonic() - started}
-    artefacts: dict[str, bytes] = {}
+    found: list[Judged] = []
+    if not isinstance(taken_in, Rejection):
+        for check in short_checks(plan):
+            began = time.monotonic()
+            found += check.run(taken_in)
+            timings[check.name] = time.monotonic() - began
+        if better_cifar.ITEM in plan.items and plan.dataset is not None:
+            began = time.monotonic()
+            found.append(_better_cifar(taken_in, plan))
+            timings[better_cifar.ITEM] = time.monotonic() - began
+    known = {judged.result.id: judged.result for judged in found}
+    timings["total"] = time.monotonic() - started
+    report = make_report(taken_in, plan, known, flags_of(taken_in), timings, lms)
+    return Graded(report, {name: png for one in found for name, png in one.artefacts.items()})
+
+
+def flags_of(taken_in: Submission | Rejection) -> tuple[Flag, ...]:
+    """Return what a person should know of a submission beside its items."""
+    if isinstance(taken_in, Rejection):
+        return (Flag("archive-refused", taken_in.reason),)
+    return flag_libraries(taken_in)
+
+
+def make_report(
+    taken_in: Submission | Rejection,
+    plan: Plan,
+    known: Mapping[str, ItemResult],
+    flags: tuple[Flag, ...],
+    timings: dict[str, float],
+    lms: dict[str, str] | None = None,
+    pending: Collection[str] = (),
+) -> Report:
+    """Sum up what is known of a submission.
+
+    Parameters
+    ----------
+    taken_in : Submission or Rejection
+        Whose report; its files are not looked at.
+    plan : Plan
+        How it was graded.
+    known : mapping of str to ItemResult
+        What the checks found, by item; not scored yet.
+    flags : tuple of Flag
+        What a person should know.
+    timings : dict of str to float
+        Seconds by check.
+    lms : dict of str to str or None
+        The LMS's own numbers.
+    pending : collection of str
+        Items that are asked for and not judged yet: the report is provisional until they are.
+    """
+    project = plan.project
     if isinstance(taken_in, Rejection):
         items = _rejected_items(taken_in, plan)
-        flags: tuple[Flag, ...] = (Flag("archive-refused", taken_in.reason),)
     else:
-        items, artefacts = _graded_items(taken_in, plan, store, timings)
-        flags = flag_libraries(taken_in)
+        found = (
+            known.get(line.id) or _not_run(line.id, plan, pending) for line in project.lab.rubric
+        )
+        items = tuple(score_item(item, project.lab.scoring) for item in found)
     sum_of_points = total(items)
-    timings["total"] = time.monotonic() - started
-    project = plan.project
-    report = Report(
+    return Report(
         submission=_stamp(taken_in, lms),
         score=sum_of_points.score,
         max_score=sum(line.points for line in project.lab.rubric),
@@ -145,7 +178,6 @@ def grade(
         graded_at=datetime.now(UTC).isoformat(timespec="seconds"),
         grader_version=__version__,
     )
-    return Graded(report, artefacts)
 
 
 def _stamp(taken_in: Submission | Rejection, lms: dict[str, str] | None) -> SubmissionStamp:
@@ -153,89 +185,120 @@ def _stamp(taken_in: Submission | Rejection, lms: dict[str, str] | None) -> Subm
     return SubmissionStamp(taken_in.archive, taken_in.sha256, who.first_name, who.last_name, lms)
 
 
-class _Check(msgspec.Struct, frozen=True):
-    """One check, with the rubric items that it judges."""
+class Check(msgspec.Struct, frozen=True):
+    """One check, with those of the rubric items that it judges that are asked for."""
 
     name: str
     items: tuple[str, ...]
-    run: Callable[[Submission, Plan, tuple[str, ...]], tuple[Judged, ...]]
+    run: Callable[[Submission], tuple[Judged, ...]]
 
 
-def _checks(project: Project) -> tuple[_Check, ...]:
-    """Return the checks in the order they run: the quick ones first."""
-    return (
-        _Check("structure", ("structure",), _structure),
-        _Check("layer_tests", project.lab.test_items, _layer_tests),
-        _Check("plots", (plots.ITEM,), _plots),
-        _Check("better_cifar", (better_cifar.ITEM,), _better_cifar),
+def short_checks(plan: Plan, curves: bool = True) -> tuple[Check, ...]:
+    """Return the checks that take seconds, in the order they run.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to grade; items that it does not name are left out.
+    curves : bool
+        Whether the reference is trained for its curves beside the plots. A batch does that apart.
+    """
+
+    def structure(submission: Submission) -> tuple[Judged, ...]:
+        plan.watch(Progress("structure", "running"))
+        return (Judged(check_structure(submission, plan.project.lab)),)
+
+    def layers(submission: Submission) -> tuple[Judged, ...]:
+        plan.watch(Progress("layer_tests", "running"))
+        suites = (Suite.PUBLIC, Suite.HIDDEN)
+        project, sandbox = plan.project, _sandbox(plan)
+        results = run_layer_tests(submission, project, sandbox, tested, suites, plan.seed)
+        return tuple(Judged(result) for result in results)
+
+    def pictures(submission: Submission) -> tuple[Judged, ...]:
+        plan.watch(Progress(plots.ITEM, "running"))
+        judged = plots.check_plots(submission, plan.project, _sandbox(plan))
+        number = number_of(submission, plan) if curves else None
+        if number is None or not shows_curves(judged.result, number, plan):
+            return (judged,)
+        return (with_curves(judged, _measured_curves(plan, number)),)
+
+    tested = tuple(item for item in plan.project.lab.test_items if item in plan.items)
+    every = (
+        Check("structure", ("structure",), structure),
+        Check("layer_tests", tested, layers),
+        Check(plots.ITEM, (plots.ITEM,), pictures),
     )
+    return tuple(check for check in every if check.items and set(check.items) <= set(plan.items))
 
 
-def _graded_items(
-    submission: Submission, plan: Plan, store: ItemStore | None, timings: dict[str, float]
-) -> tuple[tuple[ItemResult, ...], dict[str, bytes]]:
-    results: dict[str, ItemResult] = {}
-    artefacts: dict[str, bytes] = {}
-    lab = plan.project.lab
-    for check in _checks(plan.project):
-        asked = [item for item in check.items if item in plan.items]
-        known = [store.load(submission, item) for item in asked] if store is not None else []
-        found = [judged for judged in known if judged is not None]
-        missing = tuple(set(asked) - {judged.result.id for judged in found})
-        started = time.monotonic()
-        if missing:
-            plan.watch(Progress(check.name, "running"))
-            for judged in check.run(submission, plan, tuple(i for i in asked if i in missing)):
-                found.append(judged)
-                if store is not None:
-                    store.save(submission, judged)
-            timings[check.name] = time.monotonic() - started
-        for judged in found:
-            results[judged.result.id] = judged.result
-            artefacts.update(judged.artefacts)
-    items = (results.get(line.id) or _not_run(line.id, plan) for line in lab.rubric)
-    return tuple(score_item(item, lab.scoring) for item in items), artefacts
+def number_of(submission: Submission, plan: Plan) -> int | None:
+    """Return the student's number, by the class list or by what better_cifar.py says."""
+    return plan.student_seed if plan.student_seed is not None else student_seed(submission)
 
 
-def _structure(submission: Submission, plan: Plan, _items: tuple[str, ...]) -> tuple[Judged, ...]:
-    return (Judged(check_structure(submission, plan.project.lab)),)
+def shows_curves(found: ItemResult, number: int | None, plan: Plan) -> bool:
+    """Tell whether the reference's curves are to be laid beside a submission's plots."""
+    return plan.dataset is not None and number is not None and bool(found.artefacts)
 
 
-def _layer_tests(submission: Submission, plan: Plan, items: tuple[str, ...]) -> tuple[Judged, ...]:
-    suites = (Suite.PUBLIC, Suite.HIDDEN)
-    results = run_layer_tests(submission, plan.project, _sandbox(plan), items, suites, plan.seed)
-    return tuple(Judged(result) for result in results)
+def draw_curves(runs: Sequence[Run], seed: int) -> bytes:
+    """Draw the reference's curves; returns a PNG file."""
+    return curves_png(runs, f"The reference on the classes of number {seed}")
 
 
-def _plots(submission: Submission, plan: Plan, _items: tuple[str, ...]) -> tuple[Judged, ...]:
-    judged = plots.check_plots(submission, plan.project, _sandbox(plan))
-    seed = plan.student_seed if plan.student_seed is not None else student_seed(submission)
-    if plan.dataset is None or seed is None or not judged.artefacts:
-        return (judged,)
-    plan.watch(Progress(plots.ITEM, "the reference's curves"))
-    split = make_split(plan.project.lab, plan.dataset, seed, plan.seed)
-    runs = measure_curves(plan.project, split, lambda done, of: None)
-    picture = curves_png(runs, f"The reference on the classes of number {seed}")
+def with_curves(judged: Judged, picture: bytes) -> Judged:
+    """Lay the reference's curves beside a submission's plots."""
     name = f"{plots.ITEM}/reference.png"
     result = msgspec.structs.replace(judged.result, artefacts=(*judged.result.artefacts, name))
-    return (Judged(result, {**judged.artefacts, name: picture}),)
+    return Judged(result, {**judged.artefacts, name: picture})
 
 
-def _better_cifar(
-    submission: Submission, plan: Plan, _items: tuple[str, ...]
-) -> tuple[Judged, ...]:
-    if plan.dataset is None:
-        return ()
-    exam = better_cifar.Exam(plan.dataset, plan.seed, plan.student_seed)
-    return (
-        better_cifar.check_better_cifar(
-            submission,
-            plan.project,
-            _sandbox(plan),
-            exam,
-            lambda text: plan.watch(Progress(better_cifar.ITEM, text)),
-        ),
+def _measured_curves(plan: Plan, seed: int) -> bytes:
+    plan.watch(Progress(plots.ITEM, "the reference's curves"))
+    runs = run_reference(plan, seed, curve_jobs(plan.project.lab.baseline))
+    return draw_curves(runs, seed)
+
+
+def run_reference(plan: Plan, seed: int, jobs: Sequence[Job]) -> tuple[Run, ...]:
+    """Train the reference on a student's classes, or return what was measured before."""
+    split = make_split(plan.project.lab, _exam(plan).dataset, seed, plan.seed)
+    return run_jobs(plan.project, split, jobs, lambda done, of: None)
+
+
+def train(submission: Submission, plan: Plan) -> better_cifar.Training | None:
+    """Run better_cifar.py; None if there is none."""
+    return better_cifar.train_better_cifar(
+        submission, plan.project, _sandbox(plan), _exam(plan), _watch_training(plan)
     )
+
+
+def judge_training(
+    submission: Submission,
+    plan: Plan,
+    training: better_cifar.Training | None,
+    baseline: Baseline | None,
+) -> Judged:
+    """Judge what better_cifar.py trained, beside the baseline on `training.best`'s classes."""
+    return better_cifar.judge_training(submission, plan.project, _exam(plan), training, baseline)
+
+
+def _better_cifar(submission: Submission, plan: Plan) -> Judged:
+    return better_cifar.check_better_cifar(
+        submission, plan.project, _sandbox(plan), _exam(plan), _watch_training(plan)
+    )
+
+
+def _watch_training(plan: Plan) -> Callable[[str], None]:
+    return lambda text: plan.watch(Progress(better_cifar.ITEM, text))
+
+
+def _exam(plan: Plan) -> better_cifar.Exam:
+    if plan.dataset is None:
+        raise GraderError(
+            "A training was asked for without data.", "Get them with `grader data fetch`."
+        )
+    return better_cifar.Exam(plan.dataset, plan.seed, plan.student_seed)
 
 
 def _sandbox(plan: Plan) -> Sandbox:
@@ -247,16 +310,21 @@ def _sandbox(plan: Plan) -> Sandbox:
     return plan.sandbox
 
 
-def _not_run(item: str, plan: Plan) -> ItemResult:
+def _not_run(item: str, plan: Plan, pending: Collection[str]) -> ItemResult:
     line = plan.project.lab.line(item)
-    if item not in plan.items:
+    if item in pending:
+        why = "the batch has not come to it yet; run it again if it was interrupted"
+    elif item not in plan.items:
         why = "it was not asked for"
-    elif item == better_cifar.ITEM and plan.dataset is None:
-        why = "the CIFAR-100 data are not on this machine (staff: `grader data fetch`)"
     else:
-        why = "this version of the grader does not judge it yet"
+        why = "the CIFAR-100 data are not on this machine (staff: `grader data fetch`)"
     return ItemResult(
-        item, line.description, line.points, Outcome.NOT_RUN, feedback=(f"Not run: {why}.",)
+        item,
+        line.description,
+        line.points,
+        Outcome.NOT_RUN,
+        feedback=(f"Not run: {why}.",),
+        pending=item in pending,
     )
 
 

@@ -49,7 +49,7 @@ class Total(msgspec.Struct, frozen=True):
         None where an item failed for a reason of the grader's, or nothing was graded: a sum
         without it would be taken for a grade.
     provisional : bool
-        Whether an item waits for a person, so that the score may still rise.
+        Whether an item waits for a person, or for its check, so that the score may still rise.
     note : str or None
         What the score leaves out, for people.
     """
@@ -68,24 +68,28 @@ def total(items: Sequence[ItemResult]) -> Total:
         Scored.
     """
     waiting = [item for item in items if item.outcome is Outcome.NEEDS_REVIEW]
+    pending = [item for item in items if item.outcome is Outcome.NOT_RUN and item.pending]
+    provisional = bool(waiting or pending)
     broken = [item.id for item in items if item.outcome is Outcome.GRADER_ERROR]
     if broken:
         note = f"no score: {', '.join(broken)} could not be graded and needs a regrade"
-        return Total(None, bool(waiting), note)
+        return Total(None, provisional, note)
     judged = [item for item in items if item.points is not None]
     if not judged:
         why = f"{_named(waiting)} needs a person's decision" if waiting else "nothing was graded"
-        return Total(None, bool(waiting), f"no score: {why}")
-    left_out = [item for item in items if item.outcome is Outcome.NOT_RUN]
+        return Total(None, provisional, f"no score: {why}")
+    left_out = [item for item in items if item.outcome is Outcome.NOT_RUN and not item.pending]
     notes = []
-    if waiting or left_out:
+    if provisional or left_out:
         notes.append(f"out of {math.fsum(item.max_points for item in judged):g} points")
     if waiting:
         notes.append(f"provisional, {_named(waiting)} needs a person's decision")
+    if pending:
+        notes.append(f"provisional, {_named(pending)} not judged yet")
     if left_out:
         notes.append(f"{_named(left_out)} not run")
     score = math.fsum(item.points for item in judged if item.points is not None)
-    return Total(score, bool(waiting), "; ".join(notes) or None)
+    return Total(score, provisional, "; ".join(notes) or None)
 
 
 def _named(items: Sequence[ItemResult]) -> str:

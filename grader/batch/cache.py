@@ -13,6 +13,7 @@ from grader.dataset.store import cache_folder
 from grader.model import ItemResult, Judged, Outcome
 
 RESULT = "result.json"
+PART = "part.msgpack"
 DAY = 86400.0
 NOT_KEPT = frozenset({Outcome.GRADER_ERROR, Outcome.NOT_RUN})
 """What says nothing about the submission."""
@@ -56,6 +57,17 @@ class ResultCache:
             write_atomically(place / name, picture)
         write_atomically(place / RESULT, msgspec.json.encode(judged.result))
 
+    def load_part(self, key: str) -> bytes | None:
+        """Return what was kept on the way to a result, or None if there is nothing."""
+        try:
+            return (self._place(key) / PART).read_bytes()
+        except OSError:
+            return None
+
+    def save_part(self, key: str, part: bytes) -> None:
+        """Keep what took long and is not a result yet, such as a training without its baseline."""
+        write_atomically(self._place(key) / PART, part)
+
     def stats(self) -> CacheStats:
         """Count what is there."""
         files = [path for path in self._folder.rglob("*") if path.is_file()]
@@ -66,10 +78,11 @@ class ResultCache:
         """Remove the results that are older than so many days; return how many there were."""
         oldest = time.time() - days * DAY
         removed = 0
-        for path in list(self._folder.rglob(RESULT)):
-            if path.stat().st_mtime < oldest:
-                shutil.rmtree(path.parent)
-                removed += 1
+        for name in (RESULT, PART):
+            for path in list(self._folder.rglob(name)):
+                if path.stat().st_mtime < oldest:
+                    shutil.rmtree(path.parent)
+                    removed += name == RESULT
         return removed
 
     def _place(self, key: str) -> Path:

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from grader.checks import better_cifar, plots
 from grader.lab import Project
@@ -39,6 +40,19 @@ def content_key(submission: Submission, plan: Plan, item: str) -> str:
         data = part if isinstance(part, bytes) else part.encode()
         digest.update(len(data).to_bytes(8) + data)
     return digest.hexdigest()
+
+
+def part_key(of: str, what: object) -> str:
+    """Return the key of a part on the way to a result: of what is to be judged, and which part."""
+    return hashlib.sha256(f"{of}\0{what}".encode()).hexdigest()
+
+
+def reference_key(plan: Plan) -> str:
+    """Return the digest of what the reference's runs depend on, but for number and job."""
+    lab = plan.project.lab
+    dataset = plan.dataset.digest if plan.dataset is not None else ""
+    parts = (dataset, plan.seed, lab.dataset, _folder_digest(plan.project.root / "reference"))
+    return hashlib.sha256(f"{parts}\0{np.__version__}\0{_grader_digest()}".encode()).hexdigest()
 
 
 def _parts(submission: Submission, plan: Plan, item: str) -> Iterable[str | bytes]:

@@ -234,6 +234,9 @@ def _final(entry: Entry) -> bool:
 def _to_do(entry: Entry) -> str:
     if entry.report is None or entry.needs_regrade:
         return "needs regrade"
+    pending = [item.id for item in entry.report.items if item.pending]
+    if pending:
+        return f"run the batch again for {', '.join(pending)}"
     waiting = [item.id for item in entry.report.items if item.outcome is Outcome.NEEDS_REVIEW]
     return f"decide on {', '.join(waiting)}" if waiting else ""
 

@@ -1,32 +1,30 @@
-"""Grades the submissions of a batch in several processes; one bad submission stops no other."""
+"""Runs a batch: hands tasks to workers and keeps what comes back, the moment it does."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
-from multiprocessing.queues import SimpleQueue
-from pathlib import Path
-from typing import Protocol
+import time
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import closing
 
 import msgspec
 
 from grader.batch.cache import ResultCache
-from grader.batch.content_key import content_key
+from grader.batch.executors import LocalWorkers, Workers
 from grader.batch.finish import finish_batch
-from grader.batch.folder import BatchFolder, entry_of
+from grader.batch.folder import BatchFolder
 from grader.batch.manifest import Manifest
-from grader.batch.source import Handed
-from grader.checks.kept_collector import keep_collector
+from grader.batch.pace import Left, Pace
+from grader.batch.queue import Piece, TaskQueue
+from grader.batch.steps import Steps, why
+from grader.batch.tasks import Failed, Result, Told, decode_result, encode
 from grader.errors import GraderError
-from grader.model import Entry, Judged, Progress, Report, Submission
-from grader.overrides import Override
-from grader.pipeline import Plan, grade
-from grader.sandbox.lifetime import end_with
+from grader.model import Entry
+from grader.pipeline import Plan
+
+PAUSE = 0.2
+"""Seconds between two looks at what the workers say."""
+KILLED = "The process that graded it was killed. Make room in memory, and grade it again."
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -35,27 +33,17 @@ class Settings(msgspec.Struct, frozen=True):
     Attributes
     ----------
     jobs : int
-        How many tasks run at once.
+        How many tasks run at once on this machine.
     retries : int
-        How often a submission is graded again that the grader itself failed on.
+        How often something is tried again that the grader itself failed on.
     """
 
     jobs: int
     retries: int = 1
 
 
-class Told(msgspec.Struct, frozen=True):
-    """What is going on in one submission; `progress` is None at its end."""
-
-    key: str
-    progress: Progress | None
-
-
-Tell = Callable[[Told], None]
-
-
-class Watcher(Protocol):
-    """Whoever looks on, in the batch's own process."""
+class Watcher:
+    """Whoever looks on, in the batch's own process; this one looks away."""
 
     def tell(self, told: Told) -> None:
         """Hear what is going on in one submission."""
@@ -63,31 +51,8 @@ class Watcher(Protocol):
     def done(self, entry: Entry) -> None:
         """Hear that a submission is graded, or cannot be."""
 
-
-class Nobody(Watcher):
-    """Looks away."""
-
-    def tell(self, told: Told) -> None:
-        """Show nothing."""
-
-    def done(self, entry: Entry) -> None:
-        """Show nothing."""
-
-
-class CachedItems:
-    """The pipeline's store over a cache by content."""
-
-    def __init__(self, cache: ResultCache, plan: Plan) -> None:
-        self._cache = cache
-        self._plan = plan
-
-    def load(self, submission: Submission, item: str) -> Judged | None:
-        """Return what was found before about the same content."""
-        return self._cache.load(content_key(submission, self._plan, item))
-
-    def save(self, submission: Submission, judged: Judged) -> None:
-        """Keep what was found."""
-        self._cache.save(content_key(submission, self._plan, judged.result.id), judged)
+    def left(self, left: Left) -> None:
+        """Hear what is left to do."""
 
 
 def grade_batch(
@@ -105,7 +70,7 @@ def grade_batch(
     manifest : Manifest
         What to grade; written into the folder first.
     plan : Plan
-        How, as the manifest says; its `watch` is not used.
+        How, as the manifest says; its `watch` is not used, nor its `student_seed`.
     folder : BatchFolder
         Gets the reports, each the moment it is known, and what they come to in the end. Decisions
         that it holds are applied.
@@ -127,120 +92,123 @@ def grade_batch(
         If the folder cannot be written, or its decisions not read. What goes wrong with one
         submission is in its entry.
     """
-    overrides = folder.overrides()  # Before hours of work, rather than after.
+    folder.overrides()  # Before hours of work, rather than after: it may not be readable.
     folder.begin(manifest)
-    entries: list[Entry] = []
-    waiting = list(manifest.handed)
-    for attempt in range(1 + settings.retries):
-        again: list[Handed] = []
-        for one, entry in _round(waiting, plan, folder, cache, settings, watcher, overrides):
-            if entry.needs_regrade and attempt < settings.retries:
-                again.append(one)
+    with closing(LocalWorkers(settings.jobs, plan)) as workers:
+        batch = _Batch(manifest, plan, folder, cache, settings, watcher, workers)
+        entries = sorted(batch.run(), key=lambda entry: entry.key)
+    return finish_batch(folder, manifest, entries, plan.project)
+
+
+class _Batch:
+    def __init__(
+        self,
+        manifest: Manifest,
+        plan: Plan,
+        folder: BatchFolder,
+        cache: ResultCache,
+        settings: Settings,
+        watcher: Watcher,
+        workers: Workers,
+    ) -> None:
+        self._retries = settings.retries
+        self._watcher = watcher
+        self._workers = workers
+        self._unread = deque((one, 0) for one in manifest.handed)
+        self._pace = Pace()
+        self._queue = TaskQueue(self._take_next)
+        self._steps = Steps(
+            plan, folder, cache, self._queue, self._pace, settings.retries, self._finished
+        )
+        self._running: dict[Future[bytes], tuple[Piece, float]] = {}
+        self._entries: list[Entry] = []
+
+    def run(self) -> list[Entry]:
+        """Perform all tasks; return an entry for each submission."""
+        while True:
+            self._fill()
+            if not self._running:
+                return self._entries
+            ended, _ = wait(self._running, timeout=PAUSE, return_when=FIRST_COMPLETED)
+            for told in self._workers.heard():
+                self._watcher.tell(told)
+            for future in ended:
+                if future in self._running:
+                    self._collect(future)
+            self._watcher.left(self._left())
+
+    def _take_next(self) -> bool:
+        """Take the next submission in; return False if there is none."""
+        if not self._unread:
+            return False
+        one, failed = self._unread.popleft()
+        if self._steps.take_in(one, again=failed < self._retries):
+            self._pace.read()
+        else:
+            self._unread.append((one, failed + 1))
+        return True
+
+    def _finished(self, entry: Entry) -> None:
+        self._entries.append(entry)
+        self._watcher.done(entry)
+
+    def _fill(self) -> None:
+        """Give every free slot something to do."""
+        while len(self._running) < self._workers.slots:
+            pieces = [piece for piece, _ in self._running.values()]
+            piece = self._queue.next(pieces, self._workers.slots)
+            if piece is None:
+                return
+            try:
+                task = encode(piece.make())
+            except GraderError as error:
+                self._settle(piece, Failed(str(error)))
+                continue
+            self._running[self._workers.submit(task)] = (piece, time.monotonic())
+
+    def _collect(self, future: Future[bytes]) -> None:
+        piece, started = self._running.pop(future)
+        try:
+            result = decode_result(future.result())
+        except BrokenExecutor:
+            self._begin_anew(piece)
+            return
+        except Exception as error:
+            result = Failed(why(error))
+        self._end(piece)
+        self._pace.ended(piece.kind, time.monotonic() - started)
+        self._settle(piece, result)
+
+    def _begin_anew(self, broken: Piece) -> None:
+        """Go on after a process was killed. All tasks end with it, and whose fault it was is open.
+
+        So each of them runs alone the next time.
+        """
+        caught = [broken, *(piece for piece, _ in self._running.values())]
+        self._running.clear()
+        self._workers.renew()
+        for piece in caught:
+            self._end(piece)
+            if piece.suspect:
+                self._settle(piece, Failed(KILLED))
             else:
-                entries.append(entry)
-                watcher.done(entry)
-        waiting = again
-    done = tuple(sorted(entries, key=lambda entry: entry.key))
-    return finish_batch(folder, manifest, done, plan.project)
+                piece.suspect = True
+                self._queue.add(piece)
 
+    def _end(self, piece: Piece) -> None:
+        if not any(other.key == piece.key for other, _ in self._running.values()):
+            self._watcher.tell(Told(piece.key, None))
 
-def _round(
-    handed: Sequence[Handed],
-    plan: Plan,
-    folder: BatchFolder,
-    cache: ResultCache,
-    settings: Settings,
-    watcher: Watcher,
-    overrides: tuple[Override, ...],
-) -> Iterator[tuple[Handed, Entry]]:
-    if not handed:
-        return
-    context = multiprocessing.get_context("fork")
-    words: SimpleQueue[Told] = context.SimpleQueue()
-    pool = ProcessPoolExecutor(
-        settings.jobs, context, initializer=_begin, initargs=(os.getpid(), words)
-    )
-    futures: dict[Future[tuple[Report | None, str]], Handed] = {
-        pool.submit(_grade_one, one, plan, folder.folder, cache, overrides): one for one in handed
-    }
-    try:
-        for future in as_completed_telling(futures, words, watcher.tell):
-            one = futures[future]
-            watcher.tell(Told(one.key, None))
-            yield one, _entry(one, future, folder)
-    finally:
-        # Whoever stops the batch does not wait for what is running: it is not lost but for that.
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in list((pool._processes or {}).values()):
-            process.kill()
+    def _settle(self, piece: Piece, result: Result) -> None:
+        piece.suspect = False
+        if isinstance(result, Failed) and piece.failed < self._retries:
+            piece.failed += 1
+            self._queue.add(piece)
+        else:
+            piece.then(result)
 
-
-def as_completed_telling(
-    futures: dict[Future[tuple[Report | None, str]], Handed],
-    words: SimpleQueue[Told],
-    tell: Tell,
-) -> Iterator[Future[tuple[Report | None, str]]]:
-    """Yield futures as they are done, and tell meanwhile what the processes say."""
-    left = set(futures)
-    while left:
-        with suppress(TimeoutError):
-            for future in as_completed(left, timeout=PAUSE):
-                left.discard(future)
-                yield future
-                break
-        while not words.empty():
-            tell(words.get())
-
-
-PAUSE = 0.2
-"""Seconds between two looks at what the processes say."""
-
-
-def _entry(one: Handed, future: Future[tuple[Report | None, str]], folder: BatchFolder) -> Entry:
-    try:
-        report, problem = future.result()
-    except BrokenProcessPool:
-        report, problem = None, "The process that graded it was killed. Grade it again."
-        folder.write_problem(one.key, problem)
-    return entry_of(one, report, problem)
-
-
-_words: SimpleQueue[Told] | None = None
-
-
-def _begin(parent: int, words: SimpleQueue[Told]) -> None:
-    """Make a pool's process ready: it ends with the batch, and leaves Ctrl-C to it."""
-    global _words
-    end_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _words = words
-    keep_collector()
-
-
-def _grade_one(
-    one: Handed,
-    plan: Plan,
-    folder: Path,
-    cache: ResultCache,
-    overrides: tuple[Override, ...],
-) -> tuple[Report | None, str]:
-    """Grade one submission and write its report; what goes wrong is said, never raised."""
-
-    def watch(progress: Progress) -> None:
-        if _words is not None:
-            _words.put(Told(one.key, progress))
-
-    own = msgspec.structs.replace(plan, watch=watch, student_seed=one.seed)
-    place = BatchFolder(folder)
-    try:
-        graded = grade(one.path, own, CachedItems(cache, own), one.name, one.lms)
-        return place.write(one.key, graded, overrides), ""
-    except GraderError as error:
-        problem = str(error)
-    except Exception as error:
-        # A mistake of ours that nobody foresaw must not take the others along.
-        problem = f"The grader failed ({type(error).__name__}: {error}). Report this."
-    # Where not even that can be written, as on a full disk, the batch says it in the end.
-    with suppress(GraderError):
-        place.write_problem(one.key, problem)
-    return None, problem
+    def _left(self) -> Left:
+        now = time.monotonic()
+        running = [(piece.kind, now - since) for piece, since in self._running.values()]
+        slots = self._workers.slots
+        return self._pace.left(self._queue.waiting(), running, len(self._unread), slots)

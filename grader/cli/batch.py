@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import click
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
-from rich.text import Text
 
 from grader.batch.cache import default_cache
 from grader.batch.enrolment import enrol
 from grader.batch.folder import BatchFolder
 from grader.batch.manifest import Manifest
-from grader.batch.runner import Settings, Told, Watcher, grade_batch
+from grader.batch.runner import Settings, grade_batch
 from grader.batch.source import read_source
+from grader.cli.batch_progress import kind_of, showing
 from grader.cli.console import log
 from grader.cli.grade import make_plan
 from grader.errors import ConfigurationError
@@ -115,7 +105,7 @@ def batch(
         missing=enrolment.missing,
     )
     settings = Settings(jobs, retries)
-    with _showing(len(found.handed), quiet) as shown:
+    with showing(len(found.handed), quiet) as shown:
         try:
             entries = grade_batch(manifest, plan, folder, default_cache(), settings, shown)
         except KeyboardInterrupt:
@@ -125,81 +115,6 @@ def batch(
     _show_end(entries, manifest, out, quiet)
     if any(entry.needs_regrade for entry in entries):
         raise click.exceptions.Exit(1)
-
-
-@contextmanager
-def _showing(total: int, quiet: bool) -> Iterator[Shown]:
-    """Show a bar, a line for each running submission, and the counts; lines off a terminal."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield _Lines(total, quiet)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-        yield _Bar(bar, total)
-
-
-class Shown(Watcher, Protocol):
-    """Shows how a batch goes, and counts."""
-
-    count: int
-    """Submissions that are done."""
-
-
-class _Lines(Shown):
-    def __init__(self, total: int, quiet: bool) -> None:
-        self._total = total
-        self._quiet = quiet
-        self.count = 0
-
-    def tell(self, told: Told) -> None:
-        """Show nothing: a log keeps what is done."""
-
-    def done(self, entry: Entry) -> None:
-        """Write a line."""
-        self.count += 1
-        if not self._quiet:
-            log(f"{self.count}/{self._total} {entry.key}: {_came_to(entry)}")
-
-
-class _Bar(Shown):
-    def __init__(self, bar: Progress, total: int) -> None:
-        self._bar = bar
-        self._whole = bar.add_task("submissions", total=total)
-        self._running: dict[str, TaskID] = {}
-        self._counts: Counter[str] = Counter()
-        self.count = 0
-
-    def tell(self, told: Told) -> None:
-        """Show what is going on in one submission."""
-        if told.progress is None:
-            if told.key in self._running:
-                self._bar.remove_task(self._running.pop(told.key))
-            return
-        if told.key not in self._running:
-            self._running[told.key] = self._bar.add_task("", total=None)
-        text = f"  {told.key}  {told.progress.item}: {told.progress.text}"
-        self._bar.update(self._running[told.key], description=Text(text).plain)
-
-    def done(self, entry: Entry) -> None:
-        """Count it."""
-        self.count += 1
-        self._counts[_kind(entry)] += 1
-        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(self._counts.items()))
-        self._bar.update(self._whole, advance=1, description=f"submissions ({counts})")
-
-
-def _kind(entry: Entry) -> str:
-    if entry.needs_regrade:
-        return "need a regrade"
-    return "wait for a person" if entry.report and entry.report.provisional else "graded"
-
-
-def _came_to(entry: Entry) -> str:
-    if entry.report is None:
-        return f"not graded: {entry.problem}"
-    score = "no score" if entry.report.score is None else f"{entry.report.score:.2f}"
-    return f"{score}, {entry.report.score_note}" if entry.report.score_note else score
 
 
 def _show_end(entries: Sequence[Entry], manifest: Manifest, out: Path, quiet: bool) -> None:
@@ -219,6 +134,6 @@ def _show_end(entries: Sequence[Entry], manifest: Manifest, out: Path, quiet: bo
     table = Table(title=f"{len(entries)} submissions in {out}", title_justify="left")
     table.add_column("came to")
     table.add_column("submissions", justify="right")
-    for kind, count in sorted(Counter(_kind(entry) for entry in entries).items()):
+    for kind, count in sorted(Counter(kind_of(entry) for entry in entries).items()):
         table.add_row(kind, str(count))
     Console().print(table)
