@@ -46,17 +46,26 @@ def finish_batch(
     GraderError
         If something cannot be written.
     """
-    with folder.changing():
-        overrides = folder.overrides()
-        decided = tuple(_decided(folder, entry, overrides) for entry in entries)
-        folder.finish(decided, manifest, project.lab)
-        write_atomically(folder.folder / PAGE, _page(folder, manifest, decided, project))
-    return decided
+    with folder.finishing():
+        return _finish(folder, manifest, entries, project)
 
 
 def refresh(folder: BatchFolder, project: Project) -> tuple[Entry, ...]:
     """Bring all that is made of a batch up to date with its reports and people's decisions."""
-    return finish_batch(folder, folder.manifest(), folder.entries(), project)
+    with folder.finishing():
+        return _finish(folder, folder.manifest(), folder.entries(), project)
+
+
+def _finish(
+    folder: BatchFolder, manifest: Manifest, entries: Sequence[Entry], project: Project
+) -> tuple[Entry, ...]:
+    # Who decides meanwhile waits for the first part alone, and has the rest done once more.
+    with folder.changing():
+        overrides = folder.overrides()
+        decided = tuple(_decided(folder, entry, overrides) for entry in entries)
+    folder.finish(decided, manifest, project.lab)
+    write_atomically(folder.folder / PAGE, _page(folder, manifest, decided, project))
+    return decided
 
 
 def _page(

@@ -7,7 +7,7 @@ import fcntl
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from grader.atomic_file import write_atomically
 from grader.batch.manifest import Manifest, decode, encode
 from grader.batch.source import Handed
+from grader.batch.switch import finish, is_cut_short
 from grader.errors import ConfigurationError, GraderError
 from grader.lab import Lab
 from grader.model import Audience, Entry, Graded, Outcome, Report
@@ -23,7 +24,10 @@ from grader.report.json_report import to_json
 
 SUMMARY_SCHEMA = "grader-batch/1"
 MANIFEST = "batch.json"
+GRADEBOOK = "gradebook.csv"
+SUMMARY = "summary.json"
 LOCK = ".lock"
+FINISH_LOCK = ".finish.lock"
 
 
 class BatchFolder:
@@ -57,6 +61,7 @@ class BatchFolder:
 
     def begin(self, manifest: Manifest) -> None:
         """Write down what the batch sets out to do."""
+        self._settle()
         write_atomically(self.folder / MANIFEST, encode(manifest))
 
     def manifest(self) -> Manifest:
@@ -68,6 +73,7 @@ class BatchFolder:
             If the folder holds no batch.
         """
         path = self.folder / MANIFEST
+        self._settle()
         try:
             return decode(path.read_bytes())
         except OSError as error:
@@ -103,11 +109,21 @@ class BatchFolder:
         path = self.overrides_path
         return read_overrides(path) if path.exists() else ()
 
+    def changing(self) -> AbstractContextManager[None]:
+        """Keep all others that change decisions or reports for them waiting meanwhile."""
+        return self._locked(LOCK)
+
+    def finishing(self) -> AbstractContextManager[None]:
+        """Keep all others that write what is made of the reports waiting meanwhile.
+
+        Who needs both locks takes this one first.
+        """
+        return self._locked(FINISH_LOCK)
+
     @contextmanager
-    def changing(self) -> Iterator[None]:
-        """Keep all others that change decisions, or what is made of them, waiting meanwhile."""
+    def _locked(self, name: str) -> Iterator[None]:
         try:
-            lock = (self.folder / LOCK).open("ab")
+            lock = (self.folder / name).open("ab")
         except OSError as error:
             raise GraderError(
                 f"{self.folder} could not be locked ({error.strerror}).",
@@ -116,6 +132,12 @@ class BatchFolder:
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def _settle(self) -> None:
+        """Finish the switch to a regrade's results that was cut short, if one was."""
+        if is_cut_short(self.folder):
+            with self.changing():
+                finish(self.folder)
 
     def decided(self, key: str, overrides: Sequence[Override]) -> Report:
         """Return a submission's report with decisions applied, also those taken back since."""
@@ -157,8 +179,8 @@ class BatchFolder:
 
     def finish(self, entries: Sequence[Entry], manifest: Manifest, lab: Lab) -> None:
         """Write `gradebook.csv` and `summary.json`."""
-        write_atomically(self.folder / "gradebook.csv", gradebook(entries, lab))
-        write_atomically(self.folder / "summary.json", summary(entries, manifest))
+        write_atomically(self.folder / GRADEBOOK, gradebook(entries, lab))
+        write_atomically(self.folder / SUMMARY, summary(entries, manifest))
 
 
 def entry_of(handed: Handed, report: Report | None, problem: str = "") -> Entry:

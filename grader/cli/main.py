@@ -20,6 +20,7 @@ from grader.cli.export import export
 from grader.cli.grade import grade
 from grader.cli.image import image
 from grader.cli.pack import pack
+from grader.cli.regrade import regrade
 from grader.cli.review import review
 from grader.cli.stats import stats
 from grader.cli.suite import suite
@@ -53,7 +54,7 @@ def main(*, debug: bool) -> None:
 
 
 for command in (
-    *(grade, batch, review, stats, export, cache),
+    *(grade, batch, review, regrade, stats, export, cache),
     *(check, pack),
     *(data, baseline, image, doctor, demo, suite),
 ):

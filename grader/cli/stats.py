@@ -54,7 +54,7 @@ def stats(*, folder: Path, everything: bool, as_json: bool) -> None:
         return
     console.print(_table(shown))
     if len(shown) < len(found):
-        click.echo(f"{len(found) - len(shown)} cases that everybody passed are left out (--all).")
+        click.echo(f"Left out, as everybody passed them: {len(found) - len(shown)} cases (--all).")
     for one in [one for one in shown if one.alone][:MOST_ALONE]:
         more = len(one.alone) - MOST_ALONE
         named = ", ".join(one.alone[:MOST_ALONE]) + (f" and {more} more" if more > 0 else "")

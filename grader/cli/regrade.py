@@ -1,0 +1,191 @@
+"""`grader regrade`: what a change does to a class's grades, before it is done."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from grader.batch.cache import default_cache
+from grader.batch.changes import CaseCount, ItemChange, by_case
+from grader.batch.folder import BatchFolder
+from grader.batch.regrade import Difference, apply, discard, prepare
+from grader.batch.runner import Settings, Told, Watcher
+from grader.cli.console import log, points_text
+from grader.cli.grade import make_plan
+from grader.errors import ConfigurationError
+from grader.lab import find_project
+from grader.model import Entry, Outcome
+from grader.sandbox.choice import SandboxKind
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+WIDTH = 100
+MOST_ROWS = 60
+MOST_CASES = 3
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  grader regrade graded
+  grader regrade graded --apply
+  grader regrade graded --discard
+"""
+)
+@click.argument("folder", metavar="DIR", type=Path)
+@click.option("--apply", "applies", is_flag=True, help="Make the regrade's results the batch's.")
+@click.option("--discard", "discards", is_flag=True, help="Remove the regrade.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=CORES,
+    show_default="one a core",
+    help="How many submissions at once.",
+)
+@click.option(
+    "--sandbox",
+    type=click.Choice(SandboxKind, case_sensitive=False),
+    help="Where student code runs; as the batch did if not given.",
+)
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def regrade(
+    *,
+    folder: Path,
+    applies: bool,
+    discards: bool,
+    jobs: int,
+    sandbox: SandboxKind | None,
+    quiet: bool,
+) -> None:
+    """Grade a batch again after a change, and show who gains or loses what before it counts.
+
+    Only what depends on the change is run. Nothing of the batch changes until --apply; the old
+    reports then stay in DIR/history. People's decisions stay. Exit code 1 if something could not be
+    graded; its old result is kept.
+    """
+    if applies and discards:
+        raise ConfigurationError("--apply and --discard exclude each other.", "Choose one.")
+    project = find_project()
+    batch = BatchFolder(folder)
+    manifest = batch.manifest()
+    if discards:
+        click.echo("The regrade is removed." if discard(batch) else "There was no regrade.")
+        return
+    if applies:
+        click.echo(f"Applied. What was before is in {apply(batch, project)}.")
+        return
+    kind = sandbox or SandboxKind(manifest.sandbox)
+    plan = make_plan(project, kind, ",".join(manifest.items), manifest.seed)
+    watcher = _Lines(len(manifest.handed), quiet)
+    difference = prepare(batch, plan, default_cache(), Settings(jobs), watcher)
+    _show(difference, folder)
+    if any(one.failed for one in difference.kept):
+        raise click.exceptions.Exit(1)
+
+
+class _Lines(Watcher):
+    """Says on stderr how far it is."""
+
+    def __init__(self, total: int, quiet: bool) -> None:
+        self._total = total
+        self._quiet = quiet
+        self._count = 0
+
+    def tell(self, told: Told) -> None:
+        """Say nothing: most comes from the cache."""
+
+    def done(self, entry: Entry) -> None:
+        """Write a line."""
+        self._count += 1
+        if not self._quiet:
+            log(f"{self._count}/{self._total} {entry.key}")
+
+
+def _show(difference: Difference, folder: Path) -> None:
+    for one in difference.kept:
+        log(f"{one.key}: {one.why}")
+    if not difference.changes:
+        click.echo(
+            f"Nothing to regrade: {difference.submissions} submissions come to what they have."
+        )
+        return
+    console = Console()
+    if console.width > WIDTH or not console.is_terminal:
+        console = Console(width=WIDTH)
+    verdicts = difference.verdicts
+    if verdicts:
+        console.print(_cases_table(by_case(verdicts)))
+        console.print(_table(difference))
+    lose = sum(change.gain < 0 for change in verdicts)
+    gain = sum(change.gain > 0 for change in verdicts)
+    wording = len(difference.changes) - len(verdicts)
+    console.print(
+        f"{lose} lose points, {gain} gain points, {len(verdicts) - lose - gain} change without; "
+        f"{wording} change in wording alone; "
+        f"{difference.submissions - len(difference.changes)} stay as they are."
+    )
+    place = folder / "regrade"
+    console.print(
+        Text(
+            f"Nothing is applied yet. Diagnostics, old and new, are in {place / 'diff.html'} and "
+            "diff.json there. Then --apply or --discard."
+        )
+    )
+
+
+def _cases_table(counts: tuple[CaseCount, ...]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("case", "suite", "from", "to"):
+        table.add_column(name, overflow="fold")
+    table.add_column("submissions", justify="right")
+    for one in counts[:MOST_ROWS]:
+        way = (_outcome(one.before), _outcome(one.after))
+        table.add_row(Text(one.id), one.suite, *way, str(len(one.submissions)))
+    if len(counts) > MOST_ROWS:
+        table.add_row(f"and {len(counts) - MOST_ROWS} more", "", "", "", "")
+    return table
+
+
+def _table(difference: Difference) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("submission", "item"):
+        table.add_column(name, overflow="fold")
+    table.add_column("points", justify="right")
+    table.add_column("score", justify="right")
+    table.add_column("by", overflow="fold")
+    rows = [(change, item) for change in difference.verdicts for item in change.items]
+    for change, item in rows[:MOST_ROWS]:
+        table.add_row(
+            Text(change.key),
+            item.id,
+            _way(item.points_before, item.points_after),
+            _way(change.score_before, change.score_after),
+            Text(_reason(item)),
+        )
+    if len(rows) > MOST_ROWS:
+        table.add_row(f"and {len(rows) - MOST_ROWS} more", "", "", "", "")
+    return table
+
+
+def _reason(item: ItemChange) -> str:
+    said = [case.id for case in item.cases[:MOST_CASES]]
+    if len(item.cases) > MOST_CASES:
+        said.append(f"{len(item.cases) - MOST_CASES} more")
+    if not item.cases:
+        said.append(f"{item.before} is {item.after}")
+    if item.decided:
+        said.append("a person decided: the points stay")
+    return ", ".join(said)
+
+
+def _way(before: float | None, after: float | None) -> str:
+    return f"{points_text(before)} → {points_text(after)}"
+
+
+def _outcome(outcome: Outcome | None) -> str:
+    return "none" if outcome is None else outcome
