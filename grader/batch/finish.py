@@ -8,12 +8,14 @@ import msgspec
 
 from grader.atomic_file import write_atomically
 from grader.batch.folder import BatchFolder
+from grader.batch.likeness import find_likeness
 from grader.batch.manifest import Manifest
 from grader.batch.pictures import small_pictures
-from grader.lab import Project
+from grader.lab import Lab, Project
 from grader.model import Entry
 from grader.overrides import Override, apply_overrides
 from grader.report.class_page import ClassFacts, class_page
+from grader.report.likeness_report import Likeness
 
 PAGE = "report.html"
 
@@ -23,7 +25,7 @@ def finish_batch(
 ) -> tuple[Entry, ...]:
     """Write what all submissions together come to, with people's decisions as they are now.
 
-    That is `gradebook.csv`, `summary.json` and `report.html`.
+    That is `gradebook.csv`, `summary.json`, `likeness.json` and `report.html`.
 
     Parameters
     ----------
@@ -63,16 +65,22 @@ def _finish(
     with folder.changing():
         overrides = folder.overrides()
         decided = tuple(_decided(folder, entry, overrides) for entry in entries)
-    folder.finish(decided, manifest, project.lab)
-    write_atomically(folder.folder / PAGE, _page(folder, manifest, decided, project))
+    likeness = find_likeness(folder, manifest, decided, project)
+    folder.finish(decided, manifest, project.lab, likeness)
+    page = _page(folder, manifest, decided, likeness, project.lab)
+    write_atomically(folder.folder / PAGE, page)
     return decided
 
 
 def _page(
-    folder: BatchFolder, manifest: Manifest, entries: tuple[Entry, ...], project: Project
+    folder: BatchFolder,
+    manifest: Manifest,
+    entries: tuple[Entry, ...],
+    likeness: Likeness,
+    lab: Lab,
 ) -> bytes:
     facts = ClassFacts(
-        lab=project.lab,
+        lab=lab,
         source=str(manifest.source),
         seed=manifest.seed,
         entries=entries,
@@ -81,6 +89,7 @@ def _page(
             "Not in the class list": manifest.unknown,
             "Without a submission": manifest.missing,
         },
+        likeness=likeness,
         pictures=small_pictures(folder, entries),
     )
     return class_page(facts)

@@ -21,6 +21,7 @@ from grader.lab import Lab
 from grader.model import Audience, Entry, Graded, Outcome, Report
 from grader.overrides import Override, apply_overrides, read_overrides
 from grader.report.json_report import to_json
+from grader.report.likeness_report import Likeness
 
 SUMMARY_SCHEMA = "grader-batch/1"
 MANIFEST = "batch.json"
@@ -177,10 +178,12 @@ class BatchFolder:
                 f"{path} cannot be read ({error}).", "Run the batch again."
             ) from error
 
-    def finish(self, entries: Sequence[Entry], manifest: Manifest, lab: Lab) -> None:
+    def finish(
+        self, entries: Sequence[Entry], manifest: Manifest, lab: Lab, likeness: Likeness
+    ) -> None:
         """Write `gradebook.csv` and `summary.json`."""
         write_atomically(self.folder / GRADEBOOK, gradebook(entries, lab))
-        write_atomically(self.folder / SUMMARY, summary(entries, manifest))
+        write_atomically(self.folder / SUMMARY, summary(entries, manifest, likeness))
 
 
 def entry_of(handed: Handed, report: Report | None, problem: str = "") -> Entry:
@@ -218,7 +221,7 @@ def gradebook(entries: Sequence[Entry], lab: Lab) -> bytes:
     return text.getvalue().encode()
 
 
-def summary(entries: Sequence[Entry], manifest: Manifest) -> bytes:
+def summary(entries: Sequence[Entry], manifest: Manifest, likeness: Likeness) -> bytes:
     """Return what a batch came to, as JSON (`grader-batch/1`)."""
     outcomes: dict[str, Counter[str]] = {}
     for entry in entries:
@@ -238,6 +241,13 @@ def summary(entries: Sequence[Entry], manifest: Manifest) -> bytes:
         "passed_over": list(manifest.passed_over),
         "not_in_roster": list(manifest.unknown),
         "without_submission": list(manifest.missing),
+        "likeness": {
+            "students": sorted(likeness.keys),
+            "code_pairs": likeness.code_pairs,
+            "plot_groups": len(likeness.pictures),
+            "same_archives": len(likeness.archives),
+            "not_compared": len(likeness.left_out),
+        },
         "outcomes": {item: dict(sorted(counts.items())) for item, counts in outcomes.items()},
         "flags": {
             e.key: [flag.message for flag in e.report.flags]

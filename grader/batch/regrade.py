@@ -15,6 +15,7 @@ from grader.batch.cache import NOT_KEPT, ResultCache
 from grader.batch.changes import SubmissionChange, by_case, compare, verdict
 from grader.batch.finish import PAGE, finish_batch
 from grader.batch.folder import GRADEBOOK, SUMMARY, BatchFolder, entry_of
+from grader.batch.likeness import FILE as LIKENESS
 from grader.batch.manifest import Manifest
 from grader.batch.runner import Settings, Watcher, grade_batch
 from grader.batch.source import Handed
@@ -164,7 +165,7 @@ def apply(folder: BatchFolder, project: Project) -> Path:
         write_overrides(new.overrides_path, folder.overrides())
         finish_batch(new, manifest, new.entries(), project)
         name = _history_name(folder.folder / "history")
-        switch(folder.folder, name, (GRADEBOOK, SUMMARY, PAGE))
+        switch(folder.folder, name, (GRADEBOOK, SUMMARY, LIKENESS, PAGE))
     return folder.folder / "history" / name
 
 

@@ -12,6 +12,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
+from grader.model import CaseResult, ItemResult, Outcome
 from grader.plain_text import printable
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -78,13 +79,15 @@ def _environment(folders: tuple[Path, ...]) -> jinja2.Environment:
     environment.globals.update(
         style=inline(TEMPLATES / "style.css"), script=inline(TEMPLATES / "page.js")
     )
-    environment.filters.update(counted=counted, number=number, words=words)
+    environment.filters.update(counted=counted, number=number, parted=parted, words=words)
     return environment
 
 
 def shown(value: object) -> object:
     """Return a value as a page may show it: without characters that act."""
-    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    if value.replace("\n", "").replace("\t", "").isprintable():
         return value
     # An escape may be as long as ten characters.
     return printable(value, 10 * len(value) + 1, KEPT)
@@ -106,6 +109,15 @@ def counted(count: int, noun: str) -> str:
 def words(outcome: str) -> str:
     """Return an outcome as people say it."""
     return outcome.lower().replace("_", " ")
+
+
+def parted(item: ItemResult) -> tuple[list[CaseResult], list[CaseResult]]:
+    """Return the cases that did not pass, and those that did."""
+    lost: list[CaseResult] = []
+    passed: list[CaseResult] = []
+    for case in item.cases:
+        (passed if case.outcome is Outcome.PASSED else lost).append(case)
+    return lost, passed
 
 
 def inline(path: Path) -> Inline:

@@ -1,0 +1,113 @@
+"""A file of code as hashes of its stretches, blind to names, comments, strings and layout.
+
+The tokens and stretches are copydetect's, which follows MOSS (S. Schleimer, D. Wilkerson, A. Aiken,
+Winnowing: Local Algorithms for Document Fingerprinting, 2003). All stretches are kept rather than a
+sample of them: a lab's files are short, and so every run gives the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+STRETCH = 20
+"""Characters of a stretch, once names are single letters and spaces are gone: about a statement."""
+LARGEST_FILE = 64 << 10
+"""Bytes; a file of the lab has less than a tenth of it."""
+MOST_CODE = 256 << 10
+"""Bytes of one submission."""
+
+Hashes = npt.NDArray[np.int64]
+
+
+class Fingerprint(msgspec.Struct, frozen=True):
+    """One file.
+
+    Attributes
+    ----------
+    path : str
+        In the submission.
+    text : str
+        Its code.
+    hashes : ndarray of int64, shape (n,)
+        Of the stretch that begins at each token character. They differ from one run of Python to
+        the next, as string hashes do.
+    lines : ndarray of int64, shape (n,)
+        The line, from 0, on which each token character stands.
+    own : frozenset of int
+        The hashes without the template's.
+    """
+
+    path: str
+    text: str
+    hashes: Hashes
+    lines: Hashes
+    own: frozenset[int]
+
+
+class Work(msgspec.Struct, frozen=True):
+    """A submission's code.
+
+    Attributes
+    ----------
+    key : str
+        Whose.
+    files : tuple of Fingerprint
+        Those with code that is not the template's.
+    """
+
+    key: str
+    files: tuple[Fingerprint, ...]
+
+    @property
+    def own(self) -> frozenset[int]:
+        """All hashes but the template's."""
+        return frozenset().union(*(file.own for file in self.files))
+
+
+def fingerprint(path: str, data: bytes, known: frozenset[int] = frozenset()) -> Fingerprint:
+    """Return a file's fingerprint; it need be neither Python nor text.
+
+    Parameters
+    ----------
+    path : str
+        Its name.
+    data : bytes
+        Its content.
+    known : frozenset of int
+        The template's hashes.
+    """
+    # Only here: it brings much along, and a batch in which nothing changed compares nothing.
+    from copydetect.utils import filter_code, hashed_kgrams
+
+    text = data.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+    tokens, removed = filter_code(text, path, "python")
+    hashes: Hashes = np.asarray(hashed_kgrams(tokens, STRETCH), dtype=np.int64)
+    lines = _lines(text, len(hashes), np.asarray(removed, dtype=np.int64))
+    return Fingerprint(path, text, hashes, lines, frozenset(hashes.tolist()) - known)
+
+
+def template_hashes(files: Mapping[str, bytes]) -> frozenset[int]:
+    """Return the hashes of what everybody was given."""
+    return frozenset().union(*(fingerprint(path, data).own for path, data in files.items()))
+
+
+def _lines(text: str, count: int, removed: npt.NDArray[Any]) -> Hashes:
+    """Return the line of each of the first `count` token characters.
+
+    Rows of `removed` are a token character and how many characters of the text are missing before
+    it; they hold for the characters since the row before. After a class's name copydetect states
+    the name's length alone. Sums only grow, so that one is put right by the largest before it,
+    which may be a space short. The lexer drops the empty lines that a file begins with.
+    """
+    dropped = len(text) - len(text.lstrip("\n"))
+    starts, sums = removed[:, 0], np.maximum.accumulate(removed[:, 1])
+    at = np.arange(count)
+    row = np.minimum(np.searchsorted(starts, at, side="left"), len(starts) - 1)
+    ends = np.flatnonzero(np.frombuffer(text.encode("utf-32-le"), np.uint32) == ord("\n"))
+    lines: Hashes = np.searchsorted(ends, dropped + at + sums[row], side="left").astype(np.int64)
+    return lines
