@@ -8,7 +8,6 @@ import select
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -17,25 +16,17 @@ from grader.errors import GraderError, NoSandboxError
 from grader.lab import Limits
 from grader.sandbox.cgroup import Groups, Places
 from grader.sandbox.launch import BOOTSTRAP, ENVIRONMENT, ISOLATED, SOCKET_NAME
-from grader.sandbox.runtime import Runtime
+from grader.sandbox.runtime import PLACE, PYTHON, Runtime
 
 # When root runs the grader: files of root's are then out of reach whatever their mode, and the
 # kernel's per-user limits hold, which they do not for root.
 UNPRIVILEGED = 10001
 ROOT = "/work"
 BRIDGE = "/bridge"
-RUNTIME = "/runtime"
 PROBE_SECONDS = 20
 START_SECONDS = 20
 ENDING_SECONDS = 1
 NO_BOUND = 1 << 62
-# Of the system, programs and shared libraries; not what the machine's owner keeps in /usr/local,
-# /usr/src or /usr/share.
-SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-# Debian's packages for the system's Python: not the sandbox's, and found before them.
-NOT_SHOWN = (Path("/usr/lib/python3/dist-packages"),)
-
-
 RLIMITS = {
     "memory_mib": "rlimit for each process",
     "processes": "rlimit",
@@ -65,21 +56,16 @@ class BubblewrapSandbox:
         The interpreter and packages to show.
     filter_program : bytes
         The system call filter, from `grader.sandbox.seccomp`.
-    private : iterable of Path
-        Folders to hide, should they lie below those of the system that are shown.
     """
 
     kind = "bubblewrap"
     isolated = True
     forkable = False  # A process is the child of the one that started it alone.
 
-    def __init__(
-        self, program: str, runtime: Runtime, filter_program: bytes, private: Iterable[Path]
-    ) -> None:
+    def __init__(self, program: str, runtime: Runtime, filter_program: bytes) -> None:
         self._program = program
         self._runtime = runtime
         self._filter = filter_program
-        self._private = tuple(private)
         self._places = Places.find()
         self.mechanisms = {**RLIMITS, **self._places.mechanisms()}
         self.uid = UNPRIVILEGED if os.geteuid() == 0 else None
@@ -155,7 +141,6 @@ class BubblewrapSandbox:
         groups: Groups,
         descriptors: tuple[int, int, int],
     ) -> list[str]:
-        python = f"{RUNTIME}/{self._runtime.python}" if self._runtime.python else None
         info, held, rules = map(str, descriptors)
         return [
             self._program,
@@ -165,9 +150,8 @@ class BubblewrapSandbox:
             # stop; it collects orphans itself. Bubblewrap's own would have the student's user and
             # memory that student code could write to.
             "--as-pid-1",
-            *_system_folders(),
-            *_hidden(self._private),
-            *("--ro-bind", str(self._runtime.folder), RUNTIME),
+            *_system(self._runtime.system_root),
+            *("--ro-bind", str(self._runtime.folder), PLACE),
             *("--ro-bind", str(bridge), BRIDGE),
             *groups.shown(),
             *_scratch(ROOT, limits),
@@ -176,9 +160,8 @@ class BubblewrapSandbox:
             *("--remount-ro", "/"),
             *_environment(),
             *("--chdir", ROOT, "--"),
-            *(python or self._runtime.interpreter, *ISOLATED, "-c"),
-            f"import sys; sys.path.append({RUNTIME + '/packages'!r}); {BOOTSTRAP}",
-            *(f"{RUNTIME}/worker", f"{BRIDGE}/{SOCKET_NAME}", token),
+            *(PYTHON, *ISOLATED, "-c", BOOTSTRAP),
+            *(f"{PLACE}/worker", f"{BRIDGE}/{SOCKET_NAME}", token),
         ]
 
     def _rlimits(self, limits: Limits) -> dict[str, int]:
@@ -255,7 +238,8 @@ def probe_bubblewrap() -> str:
             "Install it (on Debian: `apt-get install bubblewrap`).",
         )
     uid = UNPRIVILEGED if os.geteuid() == 0 else None
-    command = [program, *_namespaces(), *_system_folders(), "--", "/usr/bin/env", "true"]
+    # Of the machine's own: this is a trusted program, and there may be no runtime yet.
+    command = [program, "--ro-bind", "/", "/", *_namespaces(), "--", "/usr/bin/env", "true"]
     try:
         tried = subprocess.run(  # noqa: S603
             command,
@@ -319,30 +303,14 @@ def _confine(process: subprocess.Popen[bytes], groups: Groups, child: int) -> No
         ) from error
 
 
-def _system_folders() -> list[str]:
-    """Show the system's libraries and programs, read-only, as the host lays them out."""
-    shown: list[str] = []
-    for path in _shown_folders():
-        shown += ["--ro-bind", str(path), str(path)]
-    for name in SYSTEM:
-        path = Path("/", name)
-        if path.is_symlink():
-            shown += ["--symlink", str(path.readlink()), str(path)]
-    return [*shown, "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
-
-
-def _shown_folders() -> list[Path]:
-    paths = [Path(top, name) for top in ("/usr", "/") for name in SYSTEM]
-    return [path for path in paths if path.is_dir() and not path.is_symlink()]
-
-
-def _hidden(private: Iterable[Path]) -> list[str]:
-    """Put an empty folder over each of these that would be shown with the system."""
-    shown = _shown_folders()
+def _system(root: Path) -> list[str]:
+    """Show what the runtime holds of the system, read-only, as the host lays it out."""
     words: list[str] = []
-    for path in (*NOT_SHOWN, *(path.resolve() for path in private)):
-        if path.is_dir() and any(path.is_relative_to(folder) for folder in shown):
-            words += ["--perms", "0555", "--tmpfs", str(path), "--remount-ro", str(path)]
+    for path in sorted(root.iterdir()):
+        if path.is_symlink():
+            words += ["--symlink", str(path.readlink()), f"/{path.name}"]
+        else:
+            words += ["--ro-bind", str(path), f"/{path.name}"]
     return words
 
 

@@ -81,4 +81,4 @@ def _bubblewrap(project_root: Path, log: Callable[[str], None]) -> BubblewrapSan
     program = probe_bubblewrap()
     filter_program = filter_for(project_root)
     runtime = runtime_for(project_root, log)
-    return BubblewrapSandbox(program, runtime, filter_program, (project_root, Path.home()))
+    return BubblewrapSandbox(program, runtime, filter_program)

@@ -1,7 +1,14 @@
-"""The bubblewrap sandbox's runtime: a folder with the interpreter, the packages, the worker."""
+"""The bubblewrap sandbox's runtime: all that it shows, in one folder that is made once.
+
+python/    a copy of this interpreter and its standard library
+packages/  what docker/requirements.lock names
+worker/    the grader's modules that run inside
+root/      what the sandbox sees as its root: programs and libraries (`system_root.py`)
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -14,12 +21,19 @@ from pathlib import Path
 import msgspec
 
 from grader.errors import GraderError
+from grader.sandbox import system_root
 from grader.sandbox.image import WORKER_FILES, lock_path, wheel_cache
+
+PLACE = "/runtime"
+"""Where the folder is in the sandbox."""
+VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
+PYTHON = f"{PLACE}/python/bin/{VERSION}"
+"""The interpreter in the sandbox."""
 
 # Parts of the standard library that no lab needs and that are large.
 _LEFT_OUT = shutil.ignore_patterns(
     *("site-packages", "dist-packages", "test", "idlelib", "tkinter", "turtledemo", "ensurepip"),
-    *("__pycache__", "*.a", "config-*"),
+    *("__pycache__", "*.a", "config-*", "_tkinter*"),
 )
 
 
@@ -29,19 +43,18 @@ class Runtime(msgspec.Struct, frozen=True):
     Attributes
     ----------
     folder : Path
-        Holds `packages/`, `worker/` and, unless the interpreter is the system's, `python/`.
+        Where it is on the host.
     digest : str
-        Names interpreter, packages and worker; the folder is made anew when one changes.
-    interpreter : str
-        The real interpreter on the host.
-    python : str or None
-        Its copy, relative to the folder; None where the system's own is shown.
+        Names interpreter, packages, worker and system; the folder is made anew when one changes.
     """
 
     folder: Path
     digest: str
-    interpreter: str
-    python: str | None
+
+    @property
+    def system_root(self) -> Path:
+        """What the sandbox sees as its root, on the host."""
+        return self.folder / "root"
 
 
 def runtime_for(project_root: Path, log: Callable[[str], None]) -> Runtime:
@@ -60,13 +73,10 @@ def runtime_for(project_root: Path, log: Callable[[str], None]) -> Runtime:
         If the packages cannot be had or the folder cannot be written.
     """
     digest = _digest(project_root)
-    base, interpreter = Path(sys.base_prefix), Path(sys.executable).resolve()
-    of_system = base == Path("/usr")
-    copied = None if of_system else str(Path("python") / interpreter.relative_to(base))
-    runtime = Runtime(_cache() / f"runtime-{digest[:12]}", digest, str(interpreter), copied)
+    runtime = Runtime(_cache() / f"runtime-{digest[:12]}", digest)
     if not runtime.folder.is_dir():
         log("making the runtime of the bubblewrap sandbox (once)")
-        _make(runtime, project_root, None if of_system else base)
+        _make(runtime, project_root)
     return runtime
 
 
@@ -76,9 +86,14 @@ def _cache() -> Path:
 
 
 def _digest(project_root: Path) -> str:
-    digest = hashlib.sha256(f"{sys.version}\0{sys.base_prefix}\0".encode())
+    digest = hashlib.sha256(f"{sys.version}\0{sys.base_prefix}\0{_of_system()}\0".encode())
     package = project_root / "grader"
-    for path in (lock_path(project_root), *(package / name for name in WORKER_FILES)):
+    made_by = (Path(__file__), Path(system_root.__file__))
+    for path in (
+        lock_path(project_root),
+        *made_by,
+        *(package / name for name in WORKER_FILES),
+    ):
         try:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         except OSError as error:
@@ -89,7 +104,17 @@ def _digest(project_root: Path) -> str:
     return digest.hexdigest()
 
 
-def _make(runtime: Runtime, project_root: Path, base: Path | None) -> None:
+def _of_system() -> str:
+    """Return what changes when the system's libraries are updated."""
+    told = ""
+    for path in (Path(sys.executable), Path("/etc/ld.so.cache")):
+        with contextlib.suppress(OSError):
+            found = path.stat()
+            told += f"{found.st_size} {found.st_mtime_ns} "
+    return told
+
+
+def _make(runtime: Runtime, project_root: Path) -> None:
     """Make the folder under another name first: it appears whole or not at all."""
     try:
         runtime.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -101,8 +126,9 @@ def _make(runtime: Runtime, project_root: Path, base: Path | None) -> None:
                 target = made / "worker" / "grader" / source
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(project_root / "grader" / source, target)
-            if base is not None:
-                _copy_interpreter(base, made / "python")
+            _copy_interpreter(made / "python")
+            (made / "root").mkdir()
+            system_root.make_system_root(made / "root", made, PYTHON)
             _compile(made)
             _publish(made, runtime.folder)
     except OSError as error:
@@ -124,11 +150,18 @@ def _install_packages(lock: Path, target: Path) -> None:
         )
 
 
-def _copy_interpreter(base: Path, target: Path) -> None:
-    library = Path("lib") / f"python{sys.version_info.major}.{sys.version_info.minor}"
-    shutil.copytree(base / library, target / library, ignore=_LEFT_OUT)
+def _copy_interpreter(target: Path) -> None:
+    base, library = Path(sys.base_prefix), Path("lib") / VERSION
+    shutil.copytree(
+        base / library, target / library, ignore=_LEFT_OUT, ignore_dangling_symlinks=True
+    )
+    # Found by whatever starts this interpreter: the worker, and the programs that honest code
+    # starts with it. Behind the standard library, which no package can then stand in for.
+    own = target / library / "sitecustomize.py"
+    own.unlink(missing_ok=True)
+    own.write_text(f'import sys\n\nsys.path.append("{PLACE}/packages")\n')
     (target / "bin").mkdir()
-    shutil.copy2(Path(sys.executable).resolve(), target / "bin")
+    shutil.copy2(Path(sys.executable).resolve(), target / "bin" / VERSION)
     for shared in (base / "lib").glob("libpython*.so*"):
         shutil.copy2(shared, target / "lib", follow_symlinks=True)
 

@@ -35,6 +35,24 @@ child.start()
 assert ours.recv() == "done"
 child.join()
 """,
+    "a shell": """
+import os, subprocess
+assert os.system("mkdir -p results && echo 1 2 > results/losses.txt") == 0
+shown = subprocess.run("cat results/*.txt | wc -w", shell=True, capture_output=True, text=True)
+assert shown.stdout.strip() == "2", shown
+""",
+    "a script of its own": """
+import pathlib, subprocess, sys
+pathlib.Path("plot.py").write_text("import numpy; print(numpy.arange(3).sum())")
+done = subprocess.run([sys.executable, "plot.py"], capture_output=True, text=True)
+assert done.stdout == "3\\n", done
+""",
+    "scikit-learn": """
+import numpy as np
+from sklearn.metrics import accuracy_score, confusion_matrix
+assert accuracy_score([0, 1, 1], [0, 1, 0]) > 0.6
+assert confusion_matrix([0, 1], [0, 1]).trace() == 2
+""",
     "numpy": """
 import numpy as np
 w = np.ones((256, 256))
