@@ -15,7 +15,8 @@ from grader.batch.cache import default_cache
 from grader.batch.changes import CaseCount, ItemChange, by_case
 from grader.batch.folder import BatchFolder
 from grader.batch.regrade import Difference, apply, discard, prepare
-from grader.batch.runner import Settings, Told, Watcher
+from grader.batch.runner import Settings, Watcher
+from grader.batch.tasks import Told
 from grader.cli.console import log, points_text
 from grader.cli.grade import make_plan
 from grader.errors import ConfigurationError

@@ -138,7 +138,7 @@ def choose(corpus: Corpus, patterns: Sequence[str]) -> Corpus:
     ConfigurationError
         If a pattern matches none.
     """
-    ids = [entry.id for entry in (*corpus.bugs, *corpus.variants)]
+    ids = [*(bug.id for bug in corpus.bugs), *(variant.id for variant in corpus.variants)]
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in ids):
             raise ConfigurationError(

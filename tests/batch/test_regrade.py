@@ -23,7 +23,8 @@ from grader.batch.finish import finish_batch, refresh
 from grader.batch.folder import BatchFolder
 from grader.batch.manifest import Manifest
 from grader.batch.regrade import Difference, apply, discard, prepare, read_difference
-from grader.batch.runner import Settings, Told, Watcher
+from grader.batch.runner import Settings, Watcher
+from grader.batch.tasks import Told
 from grader.errors import ConfigurationError
 from grader.lab import Project
 from grader.model import Entry, Graded, ItemResult, Outcome, Report, Suite
