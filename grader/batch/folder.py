@@ -22,6 +22,7 @@ from grader.model import Audience, Entry, Graded, Outcome, Report
 from grader.overrides import Override, apply_overrides, read_overrides
 from grader.report.json_report import to_json
 from grader.report.likeness_report import Likeness
+from grader.report.to_do import to_do
 
 SUMMARY_SCHEMA = "grader-batch/1"
 MANIFEST = "batch.json"
@@ -217,7 +218,7 @@ def gradebook(entries: Sequence[Entry], lab: Lab) -> bytes:
                 _cell(None if report.provisional else report.score),
                 *(_cell(points.get(item)) for item in items),
             ]
-        writer.writerow([_text(cell) for cell in (entry.key, entry.archive, *cells, _to_do(entry))])
+        writer.writerow([_text(cell) for cell in (entry.key, entry.archive, *cells, to_do(entry))])
     return text.getvalue().encode()
 
 
@@ -261,16 +262,6 @@ def summary(entries: Sequence[Entry], manifest: Manifest, likeness: Likeness) ->
 def _final(entry: Entry) -> bool:
     report = entry.report
     return report is not None and report.score is not None and not report.provisional
-
-
-def _to_do(entry: Entry) -> str:
-    if entry.report is None or entry.needs_regrade:
-        return "needs regrade"
-    pending = [item.id for item in entry.report.items if item.pending]
-    if pending:
-        return f"run the batch again for {', '.join(pending)}"
-    waiting = [item.id for item in entry.report.items if item.outcome is Outcome.NEEDS_REVIEW]
-    return f"decide on {', '.join(waiting)}" if waiting else ""
 
 
 def _cell(points: float | None) -> str:

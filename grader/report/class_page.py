@@ -15,6 +15,7 @@ from grader.report.likeness_report import Likeness
 from grader.report.page import Limits, render
 from grader.report.student_page import name_of
 from grader.report.thumbnail import Thumbnail
+from grader.report.to_do import to_do
 
 MOST_PICTURES = 4
 """Of an item of a student, beside the reference's; the others are linked."""
@@ -159,6 +160,7 @@ def class_page(facts: ClassFacts) -> bytes:
         limits=LIMITS,
         waiting=sum("review" in row.kinds.split() for row in rows),
         broken=sum("regrade" in row.kinds.split() for row in rows),
+        unfinished=sum("pending" in row.kinds.split() for row in rows),
         graded=sum(
             row.report is not None and row.report.score is not None and not row.report.provisional
             for row in rows
@@ -172,12 +174,10 @@ def _row(entry: Entry, number: int, small: Mapping[str, Thumbnail], alike: bool)
     items = {item.id: item for item in report.items} if report is not None else {}
     late = report is not None and (report.submission.lms or {}).get("late") == "yes"
     waiting = [item.id for item in items.values() if item.outcome is Outcome.NEEDS_REVIEW]
-    to_do = f"decide on {', '.join(waiting)}" if waiting else ""
     kinds = [f"lost-{item.id}" for item in items.values() if _lost(item)]
     kinds += ["review"] if waiting else []
-    if entry.needs_regrade:
-        to_do = "; ".join(filter(None, ("needs regrade", to_do)))
-        kinds.append("regrade")
+    kinds += ["regrade"] if entry.needs_regrade else []
+    kinds += ["pending"] if any(item.pending for item in items.values()) else []
     kinds += ["flagged"] if report is not None and report.flags else []
     kinds += ["alike"] if alike else []
     kinds += ["late"] if late else []
@@ -192,7 +192,7 @@ def _row(entry: Entry, number: int, small: Mapping[str, Thumbnail], alike: bool)
         items=items,
         problem=entry.problem,
         superseded=entry.superseded,
-        to_do=to_do,
+        to_do=to_do(entry),
         late=late,
         alike=alike,
         kinds=" ".join(kinds),

@@ -142,6 +142,14 @@ def test_rows_can_be_told_apart_by_what_is_to_do_with_them(project: Project) -> 
     ]
 
 
+def test_what_the_batch_did_not_come_to_is_no_person_s_to_decide(project: Project) -> None:
+    pending = ItemResult("plots", "plots", 10.0, Outcome.NOT_RUN, pending=True)
+    text = text_of(project, Entry("A", "a.zip", report_of(FULL, pending)))
+    assert "came to all of it: 1 submission. Run it again." in text
+    assert "run the batch again for plots" in text
+    assert "Wait for a person" not in text
+
+
 def test_pictures_stand_beside_the_reference_s_and_the_rest_is_linked(project: Project) -> None:
     own = tuple(f"plots/student-{n}.png" for n in range(1, MOST_PICTURES + 3))
     plots = msgspec.structs.replace(PLOTS, artefacts=(*own, "plots/reference.png"), pictures=())
