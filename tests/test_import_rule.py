@@ -27,7 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("grader.overrides",),
     ("grader.pipeline", "grader.suite"),
     ("grader.demo", "grader.batch"),
-    ("grader.service",),
+    ("grader.service", "grader.autograder"),
     ("grader.cli",),
 )
 

@@ -17,7 +17,7 @@ from grader.pipeline import Plan
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # What shows, stores or hands over results, and does not make them.
-SHOWING = frozenset({"batch", "cli", "report", "roster", "suite"})
+SHOWING = frozenset({"autograder", "batch", "cli", "report", "roster", "suite"})
 RESULTS = "results/"
 
 

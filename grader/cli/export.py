@@ -15,6 +15,7 @@ from rich.text import Text
 from grader.atomic_file import write_atomically
 from grader.batch.candidates import candidates_of
 from grader.cli.console import log
+from grader.cli.export_gradescope import gradescope, gradescope_autograder
 from grader.errors import ConfigurationError
 from grader.lab import find_project
 from grader.plain_text import printable
@@ -182,3 +183,7 @@ def _cells(line: Filled) -> tuple[Text, ...]:
     texts = [Text(printable(word, _NARROW)) for word in (line.who, line.key)]
     texts += [Text(printable(word, _NARROW)) for word in (line.before, line.after)]
     return (*texts, Text(said, style=_STYLES[line.fate]))
+
+
+export.add_command(gradescope)
+export.add_command(gradescope_autograder)

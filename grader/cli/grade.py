@@ -133,7 +133,7 @@ def make_plan(
     project: Project, kind: SandboxKind, only: str | None, seed: int | None
 ) -> pipeline.Plan:
     """Return what the options ask for; says on stderr what is missing on this machine."""
-    items = _items(project, only)
+    items = chosen_items(project, only)
     tested = [item for item in items if item in project.lab.test_items]
     if tested and not project.hidden_tests.is_dir():
         raise ConfigurationError(
@@ -160,7 +160,8 @@ def _dataset(project: Project, items: tuple[str, ...]) -> Dataset | None:
         return None
 
 
-def _items(project: Project, only: str | None) -> tuple[str, ...]:
+def chosen_items(project: Project, only: str | None) -> tuple[str, ...]:
+    """Return the rubric items that --only names; all of them without it."""
     every = tuple(line.id for line in project.lab.rubric)
     if only is None:
         return every

@@ -77,15 +77,17 @@ def _test(number: int, item: ItemResult, done: bool) -> dict[str, Any]:
 def _said(item: ItemResult, done: bool) -> list[str]:
     if not done and item.outcome is Outcome.NOT_RUN:
         return ["Not judged yet."]
+    if item.outcome is Outcome.NOT_RUN:
+        return list(item.feedback)
     lines = [f"{_words(item.outcome)}."]
-    if item.cases:
+    if item.points is not None and item.cases:
         passed = sum(case.outcome is Outcome.PASSED for case in item.cases)
         lines.append(f"{passed} of {len(item.cases)} cases passed.")
     if item.decision is not None:
         lines.append(f"Decided by staff: {item.decision.why}")
     lines += item.feedback
     for case in item.cases:
-        if case.outcome is not Outcome.PASSED:
+        if case.outcome not in (Outcome.PASSED, Outcome.NEEDS_REVIEW):
             lines += _about(case, item)
     return lines
 
