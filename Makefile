@@ -68,9 +68,10 @@ format: setup ## Format the code and mend what the linter can
 template: setup ## Make student_template/ anew from reference/
 	@$(BIN)/python reference/make_template.py
 
-bench: image ## Measure the sandbox against plain pytest, the training loop against numpy
+bench: image ## Measure the sandbox against plain pytest, training against numpy, three networks against each other
 	@$(BIN)/python tests/benchmarks/layer_items.py
 	@$(BIN)/python tests/benchmarks/training_loop.py
+	@$(BIN)/python tests/benchmarks/demo_networks.py
 
 image: setup ## Build the Docker sandbox's image, if it is out of date
 	@$(BIN)/grader image build

@@ -13,6 +13,8 @@ from grader.model import Flag, Submission
 ALLOWED = frozenset({"sklearn.metrics"})
 WATCHED = "sklearn"
 MOST_SOURCE = 1 << 20
+NETWORKS = ("torch", "tensorflow", "keras", "jax", "flax", "mxnet", "theano", "sklearn")
+"""Libraries that bring networks of their own."""
 
 
 def flag_libraries(submission: Submission) -> tuple[Flag, ...]:
@@ -40,6 +42,22 @@ def flag_libraries(submission: Submission) -> tuple[Flag, ...]:
                 )
             )
     return tuple(flags)
+
+
+def network_libraries(source: bytes) -> tuple[str, ...]:
+    """Return the libraries with networks of their own that a source imports, as it names them."""
+    tree = parse_source(source)
+    if isinstance(tree, Unparsable):
+        return ()
+    named: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                named.update(alias.name for alias in node.names)
+            case ast.ImportFrom(module=str(module), level=0):
+                named.update(f"{module}.{alias.name}" for alias in node.names)
+    found = {name for name in named if name.partition(".")[0] in NETWORKS}
+    return tuple(sorted(name for name in found if not _is_allowed(name)))
 
 
 def _is_allowed(name: str) -> bool:

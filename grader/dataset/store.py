@@ -6,13 +6,15 @@ import os
 import tempfile
 from pathlib import Path
 
+import msgspec
+
 from grader.dataset.files import FOLDER, DataMissing, Dataset
 from grader.dataset.synth import SMALL, synthesize
 from grader.lab import Project
 
 VARIABLE = "CIFAR100_DIR"
 DEMO_SEED = 1
-_DEMO_NAME = f"synthetic-{SMALL.train}-{SMALL.test}-{SMALL.pattern:g}-{DEMO_SEED}"
+_DEMO_NAME = "-".join(f"{value:g}" for value in (*msgspec.structs.astuple(SMALL), DEMO_SEED))
 
 
 def find_dataset(project: Project) -> Dataset:
@@ -58,7 +60,7 @@ def cache_folder() -> Path:
 
 def demo_dataset() -> Dataset:
     """Return the small synthetic data set of the demo and the tests, made on first use."""
-    place = cache_folder() / _DEMO_NAME
+    place = cache_folder() / "synthetic" / _DEMO_NAME
     if not (place / FOLDER / "test").is_file():
         place.parent.mkdir(parents=True, exist_ok=True)
         # Under another name first: it appears whole or not at all.

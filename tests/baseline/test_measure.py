@@ -107,3 +107,13 @@ def test_a_reference_that_cannot_be_trained_is_an_error_of_ours(
     (tmp_path / "checkout" / "reference" / "train_given.py").write_text("raise SystemExit('no')")
     with pytest.raises(GraderError, match="could not be trained with the reference: no"):
         measure_baseline(elsewhere, split(quick), lambda done, of: None)
+
+
+def test_the_demo_s_data_are_as_hard_for_the_given_network_as_real_ones(
+    cache: Path, project: Project
+) -> None:
+    means = [
+        measure_baseline(project, split(project, seed), lambda done, of: None).mean
+        for seed in range(1, 7)
+    ]
+    assert 0.5 < sum(means) / len(means) < 0.75, means

@@ -26,7 +26,7 @@ from grader.dataset.files import FOLDER, DataMissing, Dataset
 from grader.dataset.split import Split, make_split
 from grader.dataset.store import find_dataset
 from grader.dataset.subset import take_subset
-from grader.dataset.synth import Recipe, synthesize
+from grader.dataset.synth import SMALL, Recipe, synthesize
 from grader.errors import GraderError
 from grader.lab import Project
 
@@ -81,6 +81,13 @@ def test_the_handout_s_loader_reads_the_same(project: Project, dataset: Dataset)
 def test_the_same_seed_makes_the_same_bytes(tmp_path: Path, dataset: Dataset) -> None:
     assert Dataset(synthesize(tmp_path, TINY, 3)).digest == dataset.digest
     assert Dataset(synthesize(tmp_path, TINY, 4)).digest != dataset.digest
+
+
+def test_the_default_is_a_few_megabytes_of_all_classes(tmp_path: Path) -> None:
+    folder = synthesize(tmp_path, SMALL, 1)
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 8 << 20
+    for part in (Dataset(folder).train, Dataset(folder).test):
+        assert len(np.unique(part.labels)) == 100
 
 
 def written(folder: Path, content: object) -> Dataset:

@@ -13,6 +13,7 @@ from grader.checks.better_cifar.desk import Desk, TestImages
 from grader.checks.better_cifar.suspicion import large_files, training_files
 from grader.checks.better_cifar.training import Ending, Measured, Training, train
 from grader.checks.better_cifar.verdict import Comparison, Standing, compare
+from grader.checks.libraries import network_libraries
 from grader.dataset.files import Dataset
 from grader.dataset.split import make_split
 from grader.errors import GraderError
@@ -175,6 +176,10 @@ class _Judge:
         """Say why nothing could be measured."""
         if training.networks:
             return _Finding(Outcome.NEEDS_REVIEW, (sentences.NO_ANSWER,), 0.0)
+        libraries = network_libraries(self._submission.files[SCRIPT])
+        if libraries and training.ending in (Ending.FINISHED, Ending.RAISED):
+            ended = (sentences.ended(training),) if training.ending is Ending.RAISED else ()
+            return _Finding(Outcome.FAILED, (sentences.other_library(libraries), *ended))
         if training.ending is Ending.FINISHED:
             why = sentences.NO_NETWORK if training.seeds else sentences.NO_DATA
             return _Finding(Outcome.FAILED, (why,))
@@ -197,7 +202,9 @@ class _Judge:
         if standing is Standing.CLOSE:
             doubts.insert(0, sentences.TOO_CLOSE)
         if doubts:
-            return _Finding(Outcome.NEEDS_REVIEW, (*said, *doubts), points)
+            # On these images it may well be the worse one; nobody should wave that through.
+            proposed = points if comparison.difference > 0 else 0.0
+            return _Finding(Outcome.NEEDS_REVIEW, (*said, *doubts), proposed)
         return _Finding(Outcome.PASSED, tuple(said))
 
     def _doubts(self, training: Training, own: bool) -> list[str]:

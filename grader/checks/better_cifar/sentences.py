@@ -52,6 +52,15 @@ def compared(best: Measured, comparison: Comparison) -> str:
     )
 
 
+def other_library(modules: Sequence[str]) -> str:
+    """Say that a network of another library is none of the student's own."""
+    return (
+        f"better_cifar.py imports {listed(list(modules))}, and trained no Sequential of your "
+        "layers package. The lab asks for a network built of your own layers; one of a library "
+        "does not count."
+    )
+
+
 def not_better(comparison: Comparison) -> str:
     """Say why the points are not given."""
     if comparison.difference > 0:

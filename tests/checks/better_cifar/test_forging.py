@@ -125,9 +125,10 @@ def test_a_replaced_dataset_module_is_never_run(judge: Judge) -> None:
     """
     script = HEAD + "print('CANARY', x_train.shape)\nnet = weak()\n"
     judged = judge(script, {"layers/dataset.py": textwrap.dedent(own)})
-    assert "CANARY (128, 3072)" in judged.result.output
+    assert "CANARY (52, 3072)" in judged.result.output
     assert "GAINED" not in judged.result.output
-    assert judged.result.outcome is Outcome.FAILED
+    assert judged.result.outcome is not Outcome.PASSED
+    assert not judged.result.proposed
 
 
 TABLE = """
