@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -142,9 +143,12 @@ class Collection:
         """Keep why a test file cannot be loaded; tests themselves are judged elsewhere."""
         collecting = isinstance(node, pytest.Collector) and call.excinfo is not None
         if collecting and self._problem is None and call.excinfo is not None:
-            said = str(call.excinfo.value).strip().rpartition("\n")[2]
+            said = str(call.excinfo.value).strip()
+            # Of the lines in a traceback, the last of the file itself is the one to look at.
+            lines = re.findall(rf"{re.escape(node.path.name)}:(\d+)", said)
+            place = ":".join((node.nodeid, *lines[-1:]))
             self._problem = GraderError(
-                f"{node.nodeid} could not be loaded ({printable(said, 300)}).",
+                f"{place} could not be loaded ({printable(said.rpartition(chr(10))[2], 300)}).",
                 "Mend the test file.",
             )
 

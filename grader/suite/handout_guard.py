@@ -1,7 +1,8 @@
 """Wraps the lab's classes so that they refuse what the handout does not allow.
 
-This file is put into a copy of the reference's `layers` package (see `grader.suite.shapes`): a test
-that fails there asks of students what they were never told of.
+This file is put into a copy of the reference's `layers` package (see
+`grader.suite.wrapped_reference`): a test that fails there asks of students what they were never
+told of.
 """
 
 from __future__ import annotations
@@ -50,6 +51,15 @@ def _layers(name: str, value: Any) -> None:
         raise NotInTheHandoutError(f"{name} holds no layer; a network has at least one")
 
 
+def _probabilities(name: str, value: Any) -> None:
+    _batch(name, value)
+    array = np.asarray(value)
+    if not ((array > 0) & (array <= 1)).all():
+        raise NotInTheHandoutError(
+            f"{name} reaches from {array.min()} to {array.max()}; it holds probabilities, above 0"
+        )
+
+
 _Check = Callable[[str, Any], None]
 _EVERY_LAYER: dict[str, dict[str, _Check]] = {
     "forward": {"x": _batch},
@@ -60,7 +70,7 @@ RULES: dict[str, dict[str, dict[str, _Check]]] = {
     "FullLayer": {**_EVERY_LAYER, "__init__": {"n_i": _count, "n_o": _count}},
     "ReluLayer": _EVERY_LAYER,
     "SoftMaxLayer": _EVERY_LAYER,
-    "CrossEntropyLayer": {"forward": {"x": _batch, "t": _one_hot}},
+    "CrossEntropyLayer": {"forward": {"x": _probabilities, "t": _one_hot}},
     "Sequential": {
         "__init__": {"layers": _layers},
         # The loss decides what labels are; a network hands them on.
@@ -79,23 +89,76 @@ RULES: dict[str, dict[str, dict[str, _Check]]] = {
 """By class and method, what its arguments must be; one that is None is not looked at."""
 
 
+def _full_shapes(layer: Any, arguments: dict[str, Any]) -> None:
+    sizes = layer.__dict__.setdefault("_guard_sizes", (arguments.get("n_o"), arguments.get("n_i")))
+    if "x" not in arguments:
+        return
+    if np.shape(layer.W) != sizes:
+        raise NotInTheHandoutError(f"W was set to shape {np.shape(layer.W)}; W is {sizes}")
+    if np.size(layer.b) != sizes[0]:
+        raise NotInTheHandoutError(f"b was set to shape {np.shape(layer.b)}; b is (1, {sizes[0]})")
+    if np.shape(arguments["x"])[1] != sizes[1]:
+        raise NotInTheHandoutError(
+            f"x has shape {np.shape(arguments['x'])}; the layer takes {sizes[1]} features"
+        )
+
+
+def _same_shape(layer: Any, arguments: dict[str, Any]) -> None:
+    if {"x", "t"} <= arguments.keys() and np.shape(arguments["x"]) != np.shape(arguments["t"]):
+        raise NotInTheHandoutError(
+            f"x has shape {np.shape(arguments['x'])} and t {np.shape(arguments['t'])}; they are "
+            "alike"
+        )
+
+
+def _same_rows(layer: Any, arguments: dict[str, Any]) -> None:
+    other = arguments.get("y", arguments.get("target"))
+    if other is not None and len(arguments["x"]) != len(other):
+        raise NotInTheHandoutError(
+            f"x has {len(arguments['x'])} rows and the labels {len(other)}; each row has one"
+        )
+
+
+_TOGETHER: dict[str, Callable[[Any, dict[str, Any]], None]] = {
+    "FullLayer": _full_shapes,
+    "CrossEntropyLayer": _same_shape,
+    "Sequential": _same_rows,
+}
+"""By class, what arguments and state must be together."""
+
+
 def guarded(kind: type) -> type:
     """Return a class of the same name whose methods check their arguments first."""
     members = {
-        method: _checking(getattr(kind, method), rules)
+        method: _checking(getattr(kind, method), rules, _TOGETHER.get(kind.__name__))
         for method, rules in RULES[kind.__name__].items()
     }
     return type(kind.__name__, (kind,), members)
 
 
-def _checking(original: Callable[..., Any], rules: dict[str, _Check]) -> Callable[..., Any]:
+def _checking(
+    original: Callable[..., Any],
+    rules: dict[str, _Check],
+    together: Callable[[Any, dict[str, Any]], None] | None,
+) -> Callable[..., Any]:
     signature = inspect.signature(original)
 
     @functools.wraps(original)
-    def method(*args: Any, **kwargs: Any) -> Any:
-        for name, value in signature.bind(*args, **kwargs).arguments.items():
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        arguments = signature.bind(self, *args, **kwargs).arguments
+        for name, value in arguments.items():
             if name in rules and value is not None:
                 rules[name](name, value)
-        return original(*args, **kwargs)
+        if together is not None:
+            together(self, arguments)
+        came = getattr(self, "_guard_output", None)
+        if "y_grad" in arguments and came is not None and np.shape(arguments["y_grad"]) != came:
+            raise NotInTheHandoutError(
+                f"y_grad has shape {np.shape(arguments['y_grad'])}; the last output has {came}"
+            )
+        result = original(self, *args, **kwargs)
+        if original.__name__ == "forward":
+            self._guard_output = np.shape(result)
+        return result
 
     return method

@@ -32,7 +32,7 @@ class Observation(msgspec.Struct, frozen=True, array_like=True):
     place : str
         Where the test is: file and line, relative to the project.
     said : str
-        The last line of its failure; empty if it passed.
+        The line of its failure that says most; empty if it passed.
     """
 
     case: str

@@ -107,8 +107,7 @@ class SeedLoop:
         self._seconds += report.duration
         if not report.passed:
             self._failed = True
-            said = str(report.longrepr).strip().splitlines()
-            self._said = self._said or (said[-1][:300] if said else report.outcome)
+            self._said = self._said or _first_word(report)
 
     def _run_case(self, item: pytest.Item, following: pytest.Item | None, seed: int) -> None:
         self._seconds, self._said, self._failed = 0.0, "", False
@@ -144,6 +143,13 @@ class SeedLoop:
             # Again and again, since a bare `except` would end no loop.
             signal.setitimer(signal.ITIMER_PROF, cpu_seconds, cpu_seconds)
             signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+
+
+def _first_word(report: pytest.TestReport) -> str:
+    """Return the line of a failure that says most: the first of those that pytest marks."""
+    lines = str(report.longrepr).strip().splitlines() or [report.outcome]
+    errors = [line.removeprefix("E").strip() for line in lines if line.startswith("E ")]
+    return (errors or lines[-1:])[0][:300]
 
 
 def _too_long(number: int, frame: FrameType | None) -> None:

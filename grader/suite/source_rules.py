@@ -12,8 +12,18 @@ from grader.lab import Project
 
 # Relative to the values compared, float64 rounding alone reaches this in sums of a few terms.
 TIGHTEST = 1e-14
-_SEEDLESS = frozenset({"default_rng", "RandomState", "SeedSequence", "PCG64", "Random"})
+_RANDOM = ("numpy.random", "random", "secrets")
+_SEEDED = frozenset({"default_rng", "RandomState", "SeedSequence", "PCG64", "Random"})
 _NOT_RANDOM = frozenset({"Generator", "BitGenerator", "SeedSequence"})
+_OF_THE_MACHINE = frozenset(
+    {
+        *("os.urandom", "uuid.uuid1", "uuid.uuid4", "os.getpid", "time.time", "time.time_ns"),
+        *("time.monotonic", "time.monotonic_ns", "time.perf_counter", "time.perf_counter_ns"),
+        *("datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today"),
+        "datetime.date.today",
+    }
+)
+"""Other calls that give something else each time."""
 _TOLERANCES = frozenset({"rtol", "atol", "rel_tol", "abs_tol", "delta", "rel", "abs"})
 _MARKER = ("id", "weight", "about")
 
@@ -42,8 +52,18 @@ class Breach(msgspec.Struct, frozen=True):
 def check_sources(project: Project) -> tuple[Breach, ...]:
     """Return every breach in `hidden_tests/*.py`, in the order of files and lines."""
     breaches = []
+    items = project.lab.test_items
     for path in sorted(project.hidden_tests.glob("*.py")):
-        breaches += list(_check_file(path, str(path.relative_to(project.root))))
+        name = str(path.relative_to(project.root))
+        if path.name.startswith("test_") and path.stem.removeprefix("test_") not in items:
+            breaches.append(
+                Breach(
+                    f"{name}:1",
+                    "the file belongs to no rubric item, so that none of its tests would run",
+                    f"name it test_<item>.py with one of {', '.join(items)}",
+                )
+            )
+        breaches += list(_check_file(path, name))
     return tuple(breaches)
 
 
@@ -65,26 +85,52 @@ _Found = tuple[int, str, str]
 
 def _random_calls(tree: ast.Module) -> Iterator[_Found]:
     """Find calls that draw from a generator which the grading seed does not reach."""
-    imported = {
-        alias.asname or alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module in ("random", "numpy.random")
-        for alias in node.names
-    }
+    meanings = _meanings(tree)
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
         name = ast.unparse(node.func)
-        module, _, function = name.rpartition(".")
-        if module not in ("np.random", "numpy.random", "random") and name not in imported:
-            continue
-        if function in _NOT_RANDOM or (function in _SEEDLESS and _has_seed(node)):
+        meaning = _meaning(name, meanings)
+        module, _, function = meaning.rpartition(".")
+        if meaning not in _OF_THE_MACHINE and (
+            module not in _RANDOM
+            or function in _NOT_RANDOM
+            or (function in _SEEDED and _has_seed(node))
+        ):
             continue
         yield (
             node.lineno,
-            f"{name}() draws what no seed reproduces",
+            f"{name}() gives what no seed reproduces",
             "draw from the fixture rng instead",
         )
+
+
+def _meanings(tree: ast.Module) -> dict[str, str]:
+    """Return what names stand for that an import or an assignment gave to something dotted."""
+    meanings: dict[str, str] = {}
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.stmt))
+    for node in sorted(nodes, key=lambda node: node.lineno):
+        match node:
+            case ast.Import():
+                meanings |= {
+                    alias.asname: alias.name for alias in node.names if alias.asname is not None
+                }
+            case ast.ImportFrom():
+                meanings |= {
+                    alias.asname or alias.name: f"{node.module}.{alias.name}"
+                    for alias in node.names
+                }
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=(ast.Attribute() | ast.Name()) as value
+            ):
+                meanings[name] = _meaning(ast.unparse(value), meanings)
+    return meanings
+
+
+def _meaning(name: str, meanings: dict[str, str]) -> str:
+    """Return a dotted name with its first part replaced by what that stands for."""
+    first, dot, rest = name.partition(".")
+    return meanings.get(first, first) + dot + rest
 
 
 def _has_seed(call: ast.Call) -> bool:
