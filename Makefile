@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format template bench image lock clean
+.PHONY: help setup demo test check format template bench peers image lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -72,6 +72,15 @@ bench: image ## Measure the sandbox against plain pytest, training against numpy
 	@$(BIN)/python tests/benchmarks/layer_items.py
 	@$(BIN)/python tests/benchmarks/training_loop.py
 	@$(BIN)/python tests/benchmarks/demo_networks.py
+
+# otter-grader and gradescope-utils stay out of .venv: no part of the grader uses them.
+PEERS_ENV := build/peers-env
+$(PEERS_ENV)/bin/otter:
+	@$(PYTHON) -m venv $(PEERS_ENV)
+	@$(PEERS_ENV)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[peers]'
+
+peers: image $(PEERS_ENV)/bin/otter ## Measure a batch against plain pytest and other graders
+	@$(BIN)/python tests/benchmarks/batch_layer_items.py
 
 image: setup ## Build the Docker sandbox's image, if it is out of date
 	@$(BIN)/grader image build
