@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from grader.batch.decisions import version_of
-from grader.model import Entry, ItemResult, Outcome, SubmissionStamp
+from grader.model import Entry, Flag, ItemResult, Outcome, SubmissionStamp
 from grader.overrides import Override, earlier_decisions
 
 
@@ -32,6 +32,8 @@ class Matter(msgspec.Struct, frozen=True):
         The student's, in the batch.
     stamp : SubmissionStamp
         Whose archive it is about.
+    flags : tuple of Flag
+        What else a person is to look at about it.
     item : ItemResult
         As it is now.
     version : str
@@ -43,6 +45,7 @@ class Matter(msgspec.Struct, frozen=True):
     place: tuple[int, str]
     key: str
     stamp: SubmissionStamp
+    flags: tuple[Flag, ...]
     item: ItemResult
     version: str
     earlier: tuple[Override, ...]
@@ -64,6 +67,7 @@ def matters_of(entry: Entry, overrides: Sequence[Override]) -> tuple[Matter, ...
             place=(number, entry.key),
             key=entry.key,
             stamp=stamp,
+            flags=entry.report.flags,
             item=item,
             version=version_of(overrides, stamp.sha256, item.id),
             earlier=tuple(one for one in earlier if one.item == item.id),
@@ -72,12 +76,24 @@ def matters_of(entry: Entry, overrides: Sequence[Override]) -> tuple[Matter, ...
     )
 
 
-def matters(
-    entries: Sequence[Entry], overrides: Sequence[Override], wanted: Wanted
-) -> tuple[Matter, ...]:
-    """Return what a person wants to go through, in its order."""
-    of = [matter for entry in entries for matter in matters_of(entry, overrides)]
-    return tuple(sorted((one for one in of if _fits(one, wanted)), key=lambda one: one.place))
+def matters(entries: Sequence[Entry], overrides: Sequence[Override]) -> tuple[Matter, ...]:
+    """Return every item of every submission, in the order in which people go through them."""
+    about: dict[str, list[Override]] = {}
+    for one in overrides:
+        about.setdefault(one.sha256, []).append(one)
+        if one.key:
+            about.setdefault(one.key, []).append(one)
+    found: list[Matter] = []
+    for entry in entries:
+        if entry.report is not None:
+            of = about.get(entry.report.submission.sha256, []) + about.get(entry.key, [])
+            found += matters_of(entry, of)
+    return tuple(sorted(found, key=lambda one: one.place))
+
+
+def wanted_of(all_of_them: Sequence[Matter], wanted: Wanted) -> tuple[Matter, ...]:
+    """Return what a person wants to go through."""
+    return tuple(one for one in all_of_them if _fits(one, wanted))
 
 
 def neighbours(

@@ -15,13 +15,13 @@ from grader.batch.cache import default_cache
 from grader.batch.changes import CaseCount, ItemChange, by_case
 from grader.batch.folder import BatchFolder
 from grader.batch.regrade import Difference, apply, discard, prepare
-from grader.batch.runner import Settings, Watcher
-from grader.batch.tasks import Told
+from grader.batch.runner import Settings
+from grader.cli.batch_progress import showing
 from grader.cli.console import log, points_text
 from grader.cli.grade import make_plan
 from grader.errors import ConfigurationError
 from grader.lab import find_project
-from grader.model import Entry, Outcome
+from grader.model import Outcome
 from grader.sandbox.choice import SandboxKind
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
@@ -82,29 +82,11 @@ def regrade(
         return
     kind = sandbox or SandboxKind(manifest.sandbox)
     plan = make_plan(project, kind, ",".join(manifest.items), manifest.seed)
-    watcher = _Lines(len(manifest.handed), quiet)
-    difference = prepare(batch, plan, default_cache(), Settings(jobs), watcher)
+    with showing(len(manifest.handed), quiet) as shown:
+        difference = prepare(batch, plan, default_cache(), Settings(jobs), shown)
     _show(difference, folder)
     if any(one.failed for one in difference.kept):
         raise click.exceptions.Exit(1)
-
-
-class _Lines(Watcher):
-    """Says on stderr how far it is."""
-
-    def __init__(self, total: int, quiet: bool) -> None:
-        self._total = total
-        self._quiet = quiet
-        self._count = 0
-
-    def tell(self, told: Told) -> None:
-        """Say nothing: most comes from the cache."""
-
-    def done(self, entry: Entry) -> None:
-        """Write a line."""
-        self._count += 1
-        if not self._quiet:
-            log(f"{self._count}/{self._total} {entry.key}")
 
 
 def _show(difference: Difference, folder: Path) -> None:

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from grader.batch.decisions import DecidedMeanwhile, decide, take_back
 from grader.batch.folder import BatchFolder
-from grader.batch.matters import Matter, Wanted, matters, matters_of, neighbours
+from grader.batch.matters import Matter, Wanted, matters, matters_of, neighbours, wanted_of
 from grader.batch.reasons import ACCEPTED, reasons
 from grader.errors import ConfigurationError, GraderError
 from grader.model import Entry
@@ -84,8 +84,9 @@ class _Pages:
     def sheet(self) -> Answer:
         """Show all that is wanted, small."""
         wanted = _wanted(request.args)
-        entries, overrides = self._folder.entries(), self._folder.overrides()
-        of = {kind: matters(entries, overrides, kind) for kind in Wanted}
+        entries = self._folder.entries()
+        every = matters(entries, self._folder.overrides())
+        of = {kind: wanted_of(every, kind) for kind in Wanted}
         return self._page(
             "sheet.html",
             shown=of[wanted],
@@ -208,7 +209,7 @@ class _Pages:
         return None
 
     def _list(self, wanted: Wanted) -> tuple[Matter, ...]:
-        return matters(self._folder.entries(), self._folder.overrides(), wanted)
+        return wanted_of(matters(self._folder.entries(), self._folder.overrides()), wanted)
 
     def _find(self, key: str, item: str) -> Matter:
         of = {one.item.id: one for one in matters_of(self._entry(key), self._folder.overrides())}

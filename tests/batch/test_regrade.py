@@ -24,7 +24,6 @@ from grader.batch.folder import BatchFolder
 from grader.batch.manifest import Manifest
 from grader.batch.regrade import Difference, apply, discard, prepare, read_difference
 from grader.batch.runner import Settings, Watcher
-from grader.batch.tasks import Told
 from grader.errors import ConfigurationError
 from grader.lab import Project
 from grader.model import Entry, Graded, ItemResult, Outcome, Report, Suite
@@ -34,16 +33,6 @@ from tests.batch.batches import PICTURE, case, make_batch, plots, relu, report_o
 
 P, F, ERROR = Outcome.PASSED, Outcome.FAILED, Outcome.GRADER_ERROR
 Regrade = Callable[..., Difference]
-
-
-class Unwatched(Watcher):
-    """Looks away."""
-
-    def tell(self, told: Told) -> None:
-        """Hear nothing."""
-
-    def done(self, entry: Entry) -> None:
-        """Hear nothing."""
 
 
 def archive_of(key: str) -> bytes:
@@ -91,7 +80,7 @@ def run(
 
         monkeypatch.setattr(regrade, "grade_batch", grade_batch)
         plan = Plan(project, None, 1, ())
-        return prepare(batch, plan, ResultCache(tmp_path / "cache"), Settings(1), Unwatched())
+        return prepare(batch, plan, ResultCache(tmp_path / "cache"), Settings(1), Watcher())
 
     return with_results
 
