@@ -41,6 +41,7 @@ SANDBOX_PACKAGES = {"grader", "msgspec", "numpy"}
 
 # Who alone may import what.
 ONLY_IN = {
+    "distributed": "grader.batch",
     "docker": "grader.sandbox.docker",
     "click": "grader.cli",
     "rich": "grader.cli",

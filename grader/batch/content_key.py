@@ -51,7 +51,7 @@ def reference_key(plan: Plan) -> str:
     """Return the digest of what the reference's runs depend on, but for number and job."""
     lab = plan.project.lab
     dataset = plan.dataset.digest if plan.dataset is not None else ""
-    parts = (dataset, plan.seed, lab.dataset, _folder_digest(plan.project.root / "reference"))
+    parts = (dataset, plan.seed, lab.dataset, folder_digest(plan.project.root / "reference"))
     return hashlib.sha256(f"{parts}\0{np.__version__}\0{_grader_digest()}".encode()).hexdigest()
 
 
@@ -94,7 +94,7 @@ def _data(plan: Plan) -> Iterable[str | bytes]:
     yield str(plan.student_seed)
     yield plan.dataset.digest if plan.dataset is not None else ""
     yield msgspec.json.encode((lab.dataset, lab.baseline))
-    yield _folder_digest(plan.project.root / "reference")
+    yield folder_digest(plan.project.root / "reference")
 
 
 @cache
@@ -119,7 +119,8 @@ def _tests_digest(project: Project, item: str) -> str:
 
 
 @cache
-def _folder_digest(folder: Path) -> str:
+def folder_digest(folder: Path) -> str:
+    """Return the digest of the Python sources below a folder."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(str(path.relative_to(folder)).encode())

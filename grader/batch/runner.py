@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from collections.abc import Collection
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from contextlib import closing
 
 import msgspec
 
 from grader.batch.cache import ResultCache
+from grader.batch.cluster import ClusterWorkers
 from grader.batch.executors import LocalWorkers, Workers
 from grader.batch.finish import finish_batch
 from grader.batch.folder import BatchFolder
@@ -17,14 +19,13 @@ from grader.batch.manifest import Manifest
 from grader.batch.pace import Left, Pace
 from grader.batch.queue import Piece, TaskQueue
 from grader.batch.steps import Steps, why
-from grader.batch.tasks import Failed, Result, Told, decode_result, encode
+from grader.batch.tasks import KILLED, Failed, Result, Told, decode_result, encode
 from grader.errors import GraderError
 from grader.model import Entry
 from grader.pipeline import Plan
 
 PAUSE = 0.2
 """Seconds between two looks at what the workers say."""
-KILLED = "The process that graded it was killed. Make room in memory, and grade it again."
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -36,10 +37,13 @@ class Settings(msgspec.Struct, frozen=True):
         How many tasks run at once on this machine.
     retries : int
         How often something is tried again that the grader itself failed on.
+    scheduler : str or None
+        Address of a Dask cluster's scheduler; None for this machine.
     """
 
     jobs: int
     retries: int = 1
+    scheduler: str | None = None
 
 
 class Watcher:
@@ -53,6 +57,9 @@ class Watcher:
 
     def left(self, left: Left) -> None:
         """Hear what is left to do."""
+
+    def note(self, line: str) -> None:
+        """Hear a sentence about the batch as a whole, such as that a worker was lost."""
 
 
 def grade_batch(
@@ -94,10 +101,16 @@ def grade_batch(
     """
     folder.overrides()  # Before hours of work, rather than after: it may not be readable.
     folder.begin(manifest)
-    with closing(LocalWorkers(settings.jobs, plan)) as workers:
+    with closing(_workers(settings, plan, watcher)) as workers:
         batch = _Batch(manifest, plan, folder, cache, settings, watcher, workers)
         entries = sorted(batch.run(), key=lambda entry: entry.key)
     return finish_batch(folder, manifest, entries, plan.project)
+
+
+def _workers(settings: Settings, plan: Plan, watcher: Watcher) -> Workers:
+    if settings.scheduler is None:
+        return LocalWorkers(settings.jobs, plan)
+    return ClusterWorkers(settings.scheduler, plan, watcher.note)
 
 
 class _Batch:
@@ -127,15 +140,22 @@ class _Batch:
         """Perform all tasks; return an entry for each submission."""
         while True:
             self._fill()
-            if not self._running:
+            if not self._running and self._workers.slots:
                 return self._entries
-            ended, _ = wait(self._running, timeout=PAUSE, return_when=FIRST_COMPLETED)
+            ended = self._wait()
             for told in self._workers.heard():
                 self._watcher.tell(told)
             for future in ended:
                 if future in self._running:
                     self._collect(future)
             self._watcher.left(self._left())
+
+    def _wait(self) -> Collection[Future[bytes]]:
+        """Wait for something to end, but not for long."""
+        if not self._running:  # A cluster that has lost all its workers.
+            time.sleep(PAUSE)
+            return ()
+        return wait(self._running, timeout=PAUSE, return_when=FIRST_COMPLETED).done
 
     def _take_next(self) -> bool:
         """Take the next submission in; return False if there is none."""
@@ -172,6 +192,9 @@ class _Batch:
             result = decode_result(future.result())
         except BrokenExecutor:
             self._begin_anew(piece)
+            return
+        except CancelledError:  # The scheduler forgot it, or is gone, which is noticed elsewhere.
+            self._queue.add(piece)
             return
         except Exception as error:
             result = Failed(why(error))

@@ -15,6 +15,8 @@ from grader.baseline.measure import Job, Run
 from grader.checks.better_cifar import Training
 from grader.model import Judged, Progress
 
+KILLED = "The process that graded it was killed. Make room in memory, and grade it again."
+
 
 class Short(msgspec.Struct, frozen=True, tag="short"):
     """Judge items of an archive that take seconds."""

@@ -63,6 +63,11 @@ Examples:
     help="How often to grade again what the grader itself failed on.",
 )
 @click.option("--roster", type=Path, help="Class list (CSV): which student has which number.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Grade on the Dask cluster of this scheduler, such as tcp://host:8786.",
+)
 @click.option("--resume", is_flag=True, help="Go on with a batch that --out holds already.")
 @click.option("--quiet", is_flag=True, help="Show nothing but what went wrong.")
 def batch(
@@ -74,6 +79,7 @@ def batch(
     only: str | None,
     seed: int | None,
     retries: int,
+    scheduler: str | None,
     roster: Path | None,
     resume: bool,
     quiet: bool,
@@ -104,7 +110,7 @@ def batch(
         unknown=enrolment.unknown,
         missing=enrolment.missing,
     )
-    settings = Settings(jobs, retries)
+    settings = Settings(jobs, retries, scheduler)
     with showing(len(found.handed), quiet) as shown:
         try:
             entries = grade_batch(manifest, plan, folder, default_cache(), settings, shown)

@@ -36,7 +36,7 @@ def showing(total: int, quiet: bool) -> Iterator[Shown]:
     if quiet or not console.is_terminal:
         yield Lines(total, quiet)
         return
-    picture = Picture(total)
+    picture = Picture(total, console)
     # Names come from students' archives, so nothing here is markup.
     with Live(picture, console=console, transient=True, refresh_per_second=4):
         yield picture
@@ -47,6 +47,10 @@ class Shown(Watcher):
 
     def __init__(self) -> None:
         self.count = 0
+
+    def note(self, line: str) -> None:
+        """Write a line, whatever else is shown: it is about the batch as a whole."""
+        log(line)
 
 
 class Lines(Shown):
@@ -67,9 +71,10 @@ class Lines(Shown):
 class Picture(Shown):
     """A bar with the time that is left, counts, and a line for each submission that is running."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, console: Console) -> None:
         super().__init__()
         self._total = total
+        self._console = console
         self._began = time.monotonic()
         self._counts: Counter[str] = Counter()
         self._running: dict[str, tuple[Progress, float]] = {}
@@ -87,6 +92,10 @@ class Picture(Shown):
         """Count it."""
         self.count += 1
         self._counts[kind_of(entry)] += 1
+
+    def note(self, line: str) -> None:
+        """Write a line above the picture."""
+        self._console.print(Text(line))
 
     def left(self, left: Left) -> None:
         """Remember what is left."""
