@@ -31,7 +31,7 @@ from grader.demo import zip_files
 from grader.lab import Project, find_project
 from grader.owner import is_dead
 from grader.sandbox.docker import CONTAINER_LABEL
-from grader.suite.corpus import apply_edits, read_corpus
+from grader.suite.corpus import Bug, Variant, apply_edits, read_corpus
 from grader.suite.implementations import right_solution, template_files
 
 START = [sys.executable, "-c", "from grader.cli.main import main; main()"]
@@ -62,10 +62,8 @@ def solutions(project: Project) -> Iterator[dict[str, bytes]]:
     template, right = template_files(project), right_solution(project)
     corpus = read_corpus(project)
     bases: list[Mapping[str, bytes]] = [{**template, **right}, template]
-    bases += (
-        apply_edits({**template, **right}, entry.edits, entry.id)
-        for entry in (*corpus.bugs, *corpus.variants)
-    )
+    entries: tuple[Bug | Variant, ...] = (*corpus.bugs, *corpus.variants)
+    bases += (apply_edits({**template, **right}, one.edits, one.id) for one in entries)
     number = 0
     while True:
         for base in bases:
