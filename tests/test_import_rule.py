@@ -18,7 +18,14 @@ PACKAGE = Path(grader.__file__).parent
 # From the ground floor up. A part imports itself and parts of lower floors, never its own floor's
 # neighbours and never upwards; a longer name takes precedence over a shorter one.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("grader", "grader.errors", "grader.model", "grader.plain_text", "grader.owner"),
+    (
+        "grader",
+        "grader.errors",
+        "grader.model",
+        "grader.plain_text",
+        "grader.owner",
+        "grader.one_thread",
+    ),
     ("grader.lab", "grader.atomic_file", "grader.picture", "grader.sandbox.lifetime"),
     ("grader.intake", "grader.bridge", "grader.dataset", "grader.publication"),
     ("grader.sandbox", "grader.baseline", "grader.roster"),

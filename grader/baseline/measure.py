@@ -23,6 +23,7 @@ from grader.dataset.split import Split
 from grader.dataset.store import cache_folder
 from grader.errors import GraderError
 from grader.lab import BaselineSettings, Project
+from grader.one_thread import ONE_THREAD
 from grader.sandbox.lifetime import end_with
 
 CURVE_RATES = (0.1, 0.01, 10.0)
@@ -195,14 +196,11 @@ def _trained(project: Project, split: Split, job: Job) -> Run:
             classes=split.classes,
         )
         (folder / "jobs.json").write_text(json.dumps([msgspec.to_builtins(job)]))
-        # One thread: how numpy splits a product among threads can change its last digits.
         environment = {
             "PATH": os.environ.get("PATH", ""),
             "PYTHONPATH": str(project.root / "reference"),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "OMP_NUM_THREADS": "1",
-            "MKL_NUM_THREADS": "1",
+            **ONE_THREAD,
         }
         own = os.getpid()
         done = subprocess.run(  # noqa: S603 - our own script

@@ -25,6 +25,7 @@ from grader.batch.task_process import (
 )
 from grader.batch.tasks import KILLED, Failed, encode
 from grader.errors import GraderError
+from grader.one_thread import ONE_THREAD
 
 _lock = threading.Lock()
 _idle: dict[bytes, list[TaskProcess]] = {}
@@ -88,7 +89,9 @@ class TaskProcess:
 
 def _start() -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "grader.batch.task_process", str(os.getpid())]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+    environment = {**os.environ, **ONE_THREAD}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment)  # noqa: S603
 
 
 def check_in(setup: bytes) -> bytes:

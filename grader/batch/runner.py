@@ -18,6 +18,7 @@ from grader.batch.folder import BatchFolder
 from grader.batch.manifest import Manifest
 from grader.batch.pace import Left, Pace
 from grader.batch.queue import Piece, TaskQueue
+from grader.batch.sharing import Sharing
 from grader.batch.steps import Steps, why
 from grader.batch.tasks import KILLED, Failed, Result, Told, decode_result, encode
 from grader.errors import GraderError
@@ -135,6 +136,7 @@ class _Batch:
         )
         self._running: dict[Future[bytes], tuple[Piece, float]] = {}
         self._entries: list[Entry] = []
+        self._sharing = Sharing()
 
     def run(self) -> list[Entry]:
         """Perform all tasks; return an entry for each submission."""
@@ -169,6 +171,8 @@ class _Batch:
         return True
 
     def _finished(self, entry: Entry) -> None:
+        if entry.report is not None:
+            entry = msgspec.structs.replace(entry, report=self._sharing.share(entry.report))
         self._entries.append(entry)
         self._watcher.done(entry)
 

@@ -44,7 +44,7 @@ Examples:
     type=click.IntRange(min=1),
     default=CORES,
     show_default="one a core",
-    help="How many submissions at once.",
+    help="How many tasks at once, each on one core.",
 )
 @click.option(
     "--sandbox",

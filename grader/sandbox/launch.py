@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from grader.lab import Limits
+from grader.one_thread import ONE_THREAD
 
 # Names inside the sandbox.
 SOCKET_NAME = "grader.sock"
@@ -29,9 +30,7 @@ ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
+    **ONE_THREAD,
 }
 
 

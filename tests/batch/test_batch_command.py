@@ -20,6 +20,7 @@ from grader.errors import ConfigurationError
 from grader.lab import Project
 from grader.model import Entry
 from grader.overrides import Override, write_overrides
+from tests.benchmarks.batch_killed import Comparison, compare
 
 ONLY = "structure,relu,cross_entropy"
 
@@ -98,26 +99,15 @@ def test_a_second_run_judges_nothing_again(archives: Path, tmp_path: Path) -> No
     assert "layer_tests" not in report["timings"]
 
 
-def test_a_batch_killed_at_any_moment_goes_on_and_comes_to_the_same(
-    archives: Path, tmp_path: Path
+def test_a_batch_killed_at_random_moments_goes_on_and_comes_to_the_same(
+    project: Project, tmp_path: Path
 ) -> None:
-    undisturbed = tmp_path / "undisturbed"
-    assert run(archives, undisturbed, tmp_path / "other cache").returncode == 0
-    out, cache = tmp_path / "out", tmp_path / "cache"
-    for seconds in (0.7, 1.2, 1.6, 2.0, 2.5):
-        process = subprocess.Popen(
-            command(archives, out),
-            env=environment(cache),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert run(archives, out, cache).returncode == 0
-    assert results(out) == results(undisturbed)
+    place = tmp_path / "soak"
+    place.mkdir()
+    found = compare(project, place, 12, "process", kills=3, jobs=2, seed=1)
+    assert found == Comparison(12, different=0, lost=0, left=0)
     deadline = time.monotonic() + 5
-    while left := _processes_with(str(archives)):
+    while left := _processes_with(str(place)):
         assert time.monotonic() < deadline, left
         time.sleep(0.1)
 

@@ -37,7 +37,7 @@ from grader.suite.implementations import right_solution, template_files
 START = [sys.executable, "-c", "from grader.cli.main import main; main()"]
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Comparison(msgspec.Struct, frozen=True):
     """What a whole comparison came to.
 
     Attributes
@@ -86,7 +86,7 @@ def write_archives(project: Project, folder: Path, count: int) -> None:
 
 def compare(
     project: Project, place: Path, count: int, sandbox: str, kills: int, jobs: int, seed: int
-) -> Outcome:
+) -> Comparison:
     """Run both batches and print how it went.
 
     Parameters
@@ -148,7 +148,7 @@ def compare(
     for key in different[:5]:
         print(f"differs: {key}: {_where(first[key], second[key])}")
     books = [(folder / "gradebook.csv").read_bytes() for folder in (whole, killed)]
-    outcome = Outcome(count, len(different), 2 * count - len(first) - len(second), left(sandbox))
+    outcome = Comparison(count, len(different), 2 * count - len(first) - len(second), left(sandbox))
     print(f"reports that differ, but for times: {outcome.different} of {count}")
     print(f"submissions without a report: {outcome.lost}")
     print(f"gradebooks: {'the same' if books[0] == books[1] else 'different'}")
