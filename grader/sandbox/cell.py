@@ -21,11 +21,13 @@ from grader.bridge.services import LAYERS
 from grader.errors import GraderError
 from grader.lab import Lab, Limits
 from grader.sandbox.launch import SOCKET_NAME, Launched, Sandbox
-from grader.sandbox.leftovers import temporary_prefix
+from grader.sandbox.leftovers import temporary_parents, temporary_prefix
 
 # A worker killed by student code is replaced; one that keeps dying is the student's loss.
 MOST_LAUNCHES = 12
 
+LONGEST_ADDRESS = 103
+"""Bytes of a socket's path: 107 with Linux, 103 with macOS."""
 FRAME_MARGIN = 1 << 16
 """Bytes of a frame that are left for everything but a file's content."""
 
@@ -191,7 +193,7 @@ class Cell:
 
     def _listen(self) -> None:
         # Private by its parent; what the sandbox sees of it is the inner folder.
-        self._place = Path(tempfile.mkdtemp(prefix=temporary_prefix("cell")))
+        self._place = _make_place(self._sandbox.uid)
         if self._sandbox.uid is not None:
             os.chown(self._place, self._sandbox.uid, -1)
         bridge = self._place / "bridge"
@@ -330,3 +332,26 @@ class Cell:
             if isinstance(hello, protocol.Hello) and secrets.compare_digest(hello.token, token):
                 return stream
             stream.close()
+
+
+def _make_place(uid: int | None) -> Path:
+    """Make a folder whose socket has a path that is short enough and that the user can reach."""
+    prefix = temporary_prefix("cell")
+    usual, short = temporary_parents()
+    # Eight random letters are added to a temporary folder's name.
+    name = f"{usual}/{prefix}{'x' * 8}/bridge/{SOCKET_NAME}"
+    if len(os.fsencode(name)) <= LONGEST_ADDRESS and (uid is None or _open_to_all(usual)):
+        return Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=short))
+    except OSError as error:
+        raise GraderError(
+            f"No socket can be made in {usual}, because its name is too long or the sandbox's user "
+            f"cannot reach it, nor in {short} ({error.strerror}).",
+            "Set TMPDIR to a folder with a shorter name that every user can pass through.",
+        ) from error
+
+
+def _open_to_all(folder: Path) -> bool:
+    resolved = folder.resolve()
+    return all(path.stat().st_mode & 0o001 for path in (resolved, *resolved.parents))

@@ -11,6 +11,15 @@ from grader.errors import GraderError
 from grader.sandbox.launch import Sandbox
 
 PREFIX = "nn-lab-"
+SHORT_PARENT = Path("/tmp")  # noqa: S108 - folders in it are made by mkdtemp
+
+
+def temporary_parents() -> tuple[Path, ...]:
+    """Return where temporary folders are made: the usual place first, then one for sockets.
+
+    A socket's path is short, and the sandbox's user may have no way into the usual place.
+    """
+    return (Path(tempfile.gettempdir()), SHORT_PARENT)
 
 
 def temporary_prefix(kind: str) -> str:
@@ -36,7 +45,8 @@ def remove_leftovers(sandbox: Sandbox) -> list[str]:
     except GraderError:
         # What is in the way of cleaning is in the way of grading too, and is told there.
         removed = []
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*-*"):
+    folders = {folder for parent in temporary_parents() for folder in parent.glob(f"{PREFIX}*-*-*")}
+    for folder in sorted(folders):
         name = folder.name.removeprefix(PREFIX).split("-")[1]
         if owner.is_dead(name) and folder.is_dir() and not folder.is_symlink():
             shutil.rmtree(folder, ignore_errors=True)

@@ -14,13 +14,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from grader import owner
 from grader.bridge import protocol
 from grader.bridge.faults import ProcessLost
 from grader.bridge.frames import Stream
 from grader.errors import GraderError
 from grader.lab import Lab, Limits, Project
+from grader.sandbox import leftovers
 from grader.sandbox.cell import MOST_LAUNCHES, Cell
-from grader.sandbox.launch import SOCKET_NAME
+from grader.sandbox.launch import SOCKET_NAME, Sandbox
+from grader.sandbox.leftovers import temporary_prefix
 from grader.sandbox.process import ProcessSandbox
 
 
@@ -243,3 +246,47 @@ def test_an_error_inside_a_cell_closes_it_and_goes_on(lab: Lab, place: Path) -> 
     with pytest.raises(KeyError), Cell(ProcessSandbox(), lab, {}):
         raise KeyError
     assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize("trouble", ["long name", "closed to others"])
+def test_a_temporary_folder_that_no_socket_can_be_in_is_no_hindrance(
+    trouble: str,
+    isolated_sandbox: Sandbox,
+    project: Project,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With a TMPDIR like these every item was the grader's own error."""
+    place.chmod(0o755)
+    folder = place / ("long-" * 30 if trouble == "long name" else "closed")
+    folder.mkdir(mode=0o755 if trouble == "long name" else 0o700)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with Cell(isolated_sandbox, project.lab, {}) as cell:
+        cell.start().close()
+    assert list(folder.iterdir()) == []
+    assert list(Path("/tmp").glob(f"{temporary_prefix('cell')}*")) == []
+    folder.rmdir()
+
+
+def test_where_no_socket_can_be_made_is_said_in_a_sentence(
+    lab: Lab, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(place / ("long-" * 30)))
+    monkeypatch.setattr(leftovers, "SHORT_PARENT", place / "nowhere")
+    with pytest.raises(GraderError, match=r"No socket can be made in .*Set TMPDIR to a folder"):
+        Cell(FakeWorker(silent), lab, {}).open()
+
+
+def test_leftovers_of_the_dead_are_found_in_both_places(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = place / "other"
+    monkeypatch.setattr(leftovers, "SHORT_PARENT", other)
+    names = [f"nn-lab-cell-{name}-abc" for name in ("00000000.1.1.1", owner.own_name())]
+    for parent in (place, other):
+        for name in names:
+            (parent / name).mkdir(parents=True)
+    assert leftovers.remove_leftovers(ProcessSandbox()) == [names[0]] * 2
+    for parent in (other, place):
+        (parent / names[1]).rmdir()
+    other.rmdir()
