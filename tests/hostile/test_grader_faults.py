@@ -14,10 +14,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
 import docker
+import msgspec
 import pytest
 
 from grader import owner
@@ -28,6 +30,7 @@ from grader.sandbox.cgroup import PREFIX, Places
 from grader.sandbox.docker import CONTAINER_LABEL, DockerSandbox, find_docker, image_status
 from grader.sandbox.launch import Launched, Sandbox
 from grader.sandbox.leftovers import remove_leftovers
+from tests.conftest import FORCED
 from tests.hostile.attack import Attack, write_archive
 from tests.hostile.test_attacks import item_of
 
@@ -379,23 +382,58 @@ def test_a_full_disk_is_no_loss_of_the_students(
     assert list(small_disk.iterdir()) == []
 
 
+@pytest.fixture
+def settable_clock(tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    """A file that says how far a program's time of day is off, and the environment for it."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if library is None:
+        if FORCED:
+            pytest.fail("libfaketime is required here")
+        pytest.skip("a clock can be set back for one program only with libfaketime")
+    setting = tmp_path / "clock"
+    setting.write_text("+0")
+    # It mistakes the moment until which time.sleep sleeps for one of the time of day.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import select, time\ntime.sleep = lambda seconds: select.select([], [], [], seconds)\n"
+    )
+    environment = {
+        "PYTHONPATH": str(tmp_path),
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(setting),
+        "FAKETIME_NO_CACHE": "1",
+        # Setting a machine's clock leaves its monotonic one alone.
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    return setting, environment
+
+
 def test_a_clock_that_is_set_back_changes_nothing(
     isolated_sandbox: Sandbox,
     project: Project,
     temporary: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    settable_clock: tuple[Path, dict[str, str]],
 ) -> None:
     """Every deadline is of the clock that only goes forward."""
-    true_time, asked = time.time, 0
-
-    def set_back() -> float:
-        nonlocal asked
-        asked += 1
-        return true_time() - 86_400 * asked
-
-    monkeypatch.setattr(time, "time", set_back)
-    report = graded(project, isolated_sandbox, tmp_path)
-    monkeypatch.undo()
+    setting, environment = settable_clock
+    out = tmp_path / "out"
+    command = [str(Path(sys.executable).with_name("grader")), "grade"]
+    command += [str(honest_archive(project, tmp_path, SLOW)), "--only", ",".join(ITEMS)]
+    command += ["--sandbox", isolated_sandbox.kind, "--out", str(out)]
+    began = datetime.now(UTC)
+    environment = {**os.environ, "TMPDIR": str(temporary), **environment}
+    grader = subprocess.Popen(command, env=environment, cwd="/", stderr=subprocess.PIPE)
+    days = 0
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            _, said = grader.communicate(timeout=0.2)
+            break
+        days += 1
+        setting.write_text(f"-{days}d")
+    assert grader.returncode == 0, said
+    assert days > 2, "it ended before its clock could be set back"
+    report = msgspec.json.decode(next(out.glob("*.json")).read_bytes(), type=Report)
+    assert datetime.fromisoformat(report.graded_at) < began - timedelta(days=2)
     require_full_marks(report, project)
     assert all(0 <= case.seconds < 60 for item in report.items for case in item.cases)
+    assert list(temporary.iterdir()) == []
