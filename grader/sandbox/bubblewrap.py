@@ -15,14 +15,14 @@ import msgspec
 from grader.errors import GraderError, NoSandboxError
 from grader.lab import Limits
 from grader.sandbox.cgroup import Groups, Places
-from grader.sandbox.launch import BOOTSTRAP, ENVIRONMENT, ISOLATED, SOCKET_NAME
+from grader.sandbox.launch import BOOTSTRAP, BRIDGE, ENVIRONMENT, ISOLATED, SOCKET_NAME
+from grader.sandbox.orphans import end_orphans
 from grader.sandbox.runtime import PLACE, PYTHON, Runtime
 
 # When root runs the grader: files of root's are then out of reach whatever their mode, and the
 # kernel's per-user limits hold, which they do not for root.
 UNPRIVILEGED = 10001
 ROOT = "/work"
-BRIDGE = "/bridge"
 PROBE_SECONDS = 20
 START_SECONDS = 20
 ENDING_SECONDS = 1
@@ -85,8 +85,8 @@ class BubblewrapSandbox:
         return LaunchedBubblewrap(process, groups, self._rlimits(limits))
 
     def remove_leftovers(self) -> list[str]:
-        """Remove the control groups of graders that have died."""
-        return self._places.remove_leftovers()
+        """End the processes, and remove the control groups, of graders that have died."""
+        return end_orphans() + self._places.remove_leftovers()
 
     def _start(
         self, bridge: Path, token: str, limits: Limits, groups: Groups

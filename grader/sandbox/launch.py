@@ -9,6 +9,7 @@ from grader.lab import Limits
 from grader.one_thread import ONE_THREAD
 
 # Names inside the sandbox.
+BRIDGE = "/bridge"
 SOCKET_NAME = "grader.sock"
 
 # Neither the current folder nor a user's site-packages can add to the worker's imports. The

@@ -27,6 +27,12 @@ def temporary_prefix(kind: str) -> str:
     return f"{PREFIX}{kind}-{owner.own_name()}-"
 
 
+def owner_of(folder: Path) -> str:
+    """Return the name of the process that a temporary folder is of; empty for another folder."""
+    words = folder.name.removeprefix(PREFIX).split("-")
+    return words[1] if folder.name.startswith(PREFIX) and len(words) > 2 else ""
+
+
 def remove_leftovers(sandbox: Sandbox) -> list[str]:
     """Remove the containers, control groups and temporary folders of graders that have died.
 
@@ -45,10 +51,9 @@ def remove_leftovers(sandbox: Sandbox) -> list[str]:
     except GraderError:
         # What is in the way of cleaning is in the way of grading too, and is told there.
         removed = []
-    folders = {folder for parent in temporary_parents() for folder in parent.glob(f"{PREFIX}*-*-*")}
+    folders = {folder for parent in temporary_parents() for folder in parent.glob(f"{PREFIX}*")}
     for folder in sorted(folders):
-        name = folder.name.removeprefix(PREFIX).split("-")[1]
-        if owner.is_dead(name) and folder.is_dir() and not folder.is_symlink():
+        if owner.is_dead(owner_of(folder)) and folder.is_dir() and not folder.is_symlink():
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(folder.name)
     return removed

@@ -155,20 +155,76 @@ def test_a_grader_killed_at_any_moment_leaves_nothing_after_the_next_start(
     assert list(temporary.iterdir()) == []
 
 
-def _require_nothing_left(sandbox: Sandbox, temporary: Path) -> None:
-    """Require that starting again clears away what is left, once the killed have ended."""
+def scores_in(out: Path) -> dict[str, float | None]:
+    """Return each submission's score in a batch's folder."""
+    reports = sorted((out / "submissions").glob("*/report.json"))
+    return {
+        path.parent.name: msgspec.json.decode(path.read_bytes(), type=Report).score
+        for path in reports
+    }
+
+
+def test_a_batch_killed_at_any_moment_leaves_nothing_after_the_next_start_and_completes(
+    isolated_sandbox: Sandbox, project: Project, temporary: Path, tmp_path: Path
+) -> None:
+    source, out, cache = (tmp_path / name for name in ("handed-in", "out", "cache"))
+    source.mkdir()
+    whole = honest_archive(project, tmp_path)
+    for name in ("ADA_RIGHT", "BOB_RIGHT"):
+        shutil.copy(whole, source / f"{name}_LAB3.zip")
+    command = [str(Path(sys.executable).with_name("grader")), "batch", str(source)]
+    command += ["--out", str(out), "--sandbox", isolated_sandbox.kind, "--only", "relu"]
+    environment = {**os.environ, "TMPDIR": str(temporary), "XDG_CACHE_HOME": str(cache)}
+    started = time.monotonic()
+    subprocess.run(command, env=environment, cwd="/", check=True, capture_output=True)
+    whole_run = time.monotonic() - started
+    undisturbed = scores_in(out)
+    assert len(undisturbed) == 2
+    chance, killed = random.Random(21), 0
+    for number in range(KILLS):
+        # Now one that begins, now one that goes on.
+        if number % 4 == 0:
+            shutil.rmtree(out, ignore_errors=True)
+            shutil.rmtree(cache, ignore_errors=True)
+        grader = subprocess.Popen(
+            command,
+            env=environment,
+            cwd="/",
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            grader.wait(chance.uniform(0.02, whole_run))
+        grader.kill()
+        killed += grader.wait() == -signal.SIGKILL
+        _require_nothing_left(isolated_sandbox, temporary, str(out))
+        # A report is there whole or not at all, and none has a score of nothing.
+        assert scores_in(out).items() <= undisturbed.items()
+    assert killed > KILLS / 2, "hardly any run was killed"
+    subprocess.run(command, env=environment, cwd="/", check=True, capture_output=True)
+    assert scores_in(out) == undisturbed
+    assert list(temporary.iterdir()) == []
+    partial = [path for path in (out / "submissions").rglob(".*") if path.is_file()]
+    assert partial == [], "an unfinished file is left"
+
+
+def _require_nothing_left(sandbox: Sandbox, temporary: Path, word: str | None = None) -> None:
+    """Require that starting again clears away what is left, once the killed have ended.
+
+    The processes are known by what stands in their command line: `word`, or the folder's name.
+    """
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while left := _left(sandbox, temporary):
+    while left := _left(sandbox, temporary, word or str(temporary)):
         assert time.monotonic() < deadline, left
         remove_leftovers(sandbox)
 
 
-def _left(sandbox: Sandbox, temporary: Path) -> list[str]:
+def _left(sandbox: Sandbox, temporary: Path, word: str) -> list[str]:
     left = [path.name for path in temporary.iterdir()]
     for command_line in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             text = command_line.read_bytes()
-            if str(temporary).encode() in text:
+            if word.encode() in text or str(temporary).encode() in text:
                 left.append(text.decode(errors="replace"))
     if sandbox.kind == "docker":
         client = docker.from_env()

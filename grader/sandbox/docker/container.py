@@ -20,12 +20,11 @@ from grader.lab import Limits
 from grader.sandbox.docker.attached import AttachedBridge
 from grader.sandbox.docker.engine import connect, daemon_errors, is_remote
 from grader.sandbox.docker.images import image_status
-from grader.sandbox.launch import BOOTSTRAP, ENVIRONMENT, ISOLATED, SOCKET_NAME
+from grader.sandbox.launch import BOOTSTRAP, BRIDGE, ENVIRONMENT, ISOLATED, SOCKET_NAME
 from grader.sandbox.seccomp import profile_text
 
 UID = 10001
 WORKER = "/opt/worker"
-BRIDGE = "/bridge"
 ROOT = "/work"
 CONTAINER_LABEL = "nn-lab.grader"
 MACHINE_LABEL = "nn-lab.machine"
