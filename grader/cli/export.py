@@ -180,7 +180,8 @@ def _show(filling: Filling, sheet: Path) -> None:
 
 def _cells(line: Filled) -> tuple[Text, ...]:
     said = f"{line.fate}: {line.why}" if line.why else str(line.fate)
-    texts = [Text(printable(word, _NARROW)) for word in (line.who, line.key)]
+    key = f"{line.key} (late)" if line.late else line.key
+    texts = [Text(printable(word, _NARROW)) for word in (line.who, key)]
     texts += [Text(printable(word, _NARROW)) for word in (line.before, line.after)]
     return (*texts, Text(said, style=_STYLES[line.fate]))
 

@@ -20,7 +20,7 @@ from grader.dataset.store import find_dataset
 from grader.errors import ConfigurationError
 from grader.lab import find_project
 from grader.plain_text import printable
-from grader.report.lms.filling import grade_text, why_no_grade
+from grader.report.lms.filling import grade_text, is_late, why_no_grade
 from grader.report.lms.results_json import results_json
 from grader.roster import read_roster
 
@@ -58,7 +58,8 @@ def gradescope(*, folder: Path, out: Path, apply: bool, partial: bool) -> None:
             results[number] = results_json(one.entry.report)
             grade = grade_text(one.entry.report)
         said = Text(f"held back: {why}", style="magenta") if why else Text("handed out")
-        table.add_row(Text(printable(one.entry.key, _NARROW)), Text(who), grade, said)
+        key = f"{one.entry.key} (late)" if is_late(one.entry) else one.entry.key
+        table.add_row(Text(printable(key, _NARROW)), Text(who), grade, said)
     Console().print(table)
     log(f"{len(results)} handed out, {len(candidates) - len(results)} held back")
     if apply:

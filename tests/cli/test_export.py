@@ -36,6 +36,7 @@ def batch(project: Project, examples: dict[str, Path], tmp_path: Path) -> Path:
             "lms": "canvas",
             "user_id": f"90{n + 1}",
             "attachment_id": f"5{n}",
+            "late": "yes" if n else "no",
             "file": f"someone_90{n + 1}_5{n}_{name}",
         }
         handed.append(Handed(name[:3], examples[name], name, lms))
@@ -74,6 +75,8 @@ def test_nothing_is_written_before_it_was_shown(run: Run, batch: Path) -> None:
     assert "Right, Ada" in result.stdout
     assert "changed" in result.stdout
     assert "held back: a person must decide on better_cifar" in result.stdout
+    assert "TIM (late)" in result.stdout
+    assert "ADA (late)" not in result.stdout
     assert "--apply" in result.stderr
     assert not (batch.parent / "handover").exists()
 
@@ -117,3 +120,23 @@ def test_any_csv_takes_grades(run: Run, batch: Path) -> None:
     written = (batch.parent / "handover" / "gradebook.csv").read_text()
     assert written == "name;points\nada right;100\n\x1b[2Jeve;\n"
     assert "\x1b[2J" not in result.stdout
+
+
+def test_gradescope_gets_an_autograder_that_hands_out_what_is_settled(
+    run: Run, batch: Path, tmp_path: Path
+) -> None:
+    manifest = BatchFolder(batch).manifest()
+    ada, tim = (
+        msgspec.structs.replace(one, lms={"lms": "gradescope", "submission_id": number})
+        for one, number in zip(manifest.handed, ("17", "18"), strict=True)
+    )
+    BatchFolder(batch).begin(msgspec.structs.replace(manifest, handed=(ada, tim)))
+    out = tmp_path / "settled.zip"
+    assert run("export", "gradescope", batch, "--out", out).exit_code == 1
+    assert not out.exists()
+    result = run("export", "gradescope", batch, "--out", out, "--apply", "--partial")
+    assert result.exit_code == 0
+    assert "held back: a person must decide on better_cifar" in result.stdout
+    with zipfile.ZipFile(out) as archive:
+        assert archive.namelist() == ["setup.sh", "run_autograder", "results/17.json"]
+        assert b'"score": 100.0' in archive.read("results/17.json")

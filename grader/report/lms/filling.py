@@ -49,6 +49,8 @@ class Filled(msgspec.Struct, frozen=True):
         In a clause, where nothing is written.
     key : str
         The submission's; empty if there is none.
+    late : bool
+        Whether the LMS says that it was handed in late.
     """
 
     fate: Fate
@@ -57,6 +59,7 @@ class Filled(msgspec.Struct, frozen=True):
     after: str = ""
     why: str = ""
     key: str = ""
+    late: bool = False
 
 
 class Filling(msgspec.Struct, frozen=True):
@@ -96,9 +99,9 @@ def fill(sheet: Sheet, layout: Layout, candidates: Sequence[Candidate]) -> Filli
     cells: dict[tuple[int, int], str] = {}
     lines = []
     for one, found in zip(candidates, matches, strict=True):
-        entry, line = one.entry, found.student
+        entry, line, late = one.entry, found.student, is_late(one.entry)
         if line is None:
-            lines.append(Filled(Fate.NO_ROW, entry.key, why=found.why, key=entry.key))
+            lines.append(Filled(Fate.NO_ROW, entry.key, "", "", found.why, entry.key, late))
             continue
         before = sheet.value(line.row, layout.grade)
         if claims[line.row] > 1:
@@ -106,7 +109,7 @@ def fill(sheet: Sheet, layout: Layout, candidates: Sequence[Candidate]) -> Filli
         else:
             why = why_no_grade(entry) or _refused(entry, line)
         if why or entry.report is None:
-            lines.append(Filled(Fate.HELD_BACK, line.name, before, before, why, entry.key))
+            lines.append(Filled(Fate.HELD_BACK, line.name, before, before, why, entry.key, late))
             continue
         after = grade_text(entry.report, layout.comma)
         fate = Fate.SAME if _equal(before, after) else Fate.CHANGED
@@ -116,12 +119,18 @@ def fill(sheet: Sheet, layout: Layout, candidates: Sequence[Candidate]) -> Filli
             comment = harmless(comment_on(entry.report))
             if sheet.value(line.row, layout.feedback) != comment:
                 cells[line.row, layout.feedback] = comment
-        lines.append(Filled(fate, line.name, before, after, key=entry.key))
+        lines.append(Filled(fate, line.name, before, after, "", entry.key, late))
     for line in layout.lines:
         if line.row not in claims:
             before = sheet.value(line.row, layout.grade)
             lines.append(Filled(Fate.NO_SUBMISSION, line.name, before, before))
     return Filling(sheet.changed(cells), tuple(lines))
+
+
+def is_late(entry: Entry) -> bool:
+    """Tell whether the LMS says that a submission was handed in late."""
+    lms = entry.report.submission.lms if entry.report is not None else None
+    return (lms or {}).get("late") == "yes"
 
 
 def why_no_grade(entry: Entry) -> str:
