@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from grader import owner
@@ -11,14 +12,19 @@ from grader.errors import GraderError
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write a file so that it is there whole or not at all.
+    """Write a file so that it is there whole or not at all; see `write_pieces`."""
+    write_pieces(path, (content,), mode)
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes], mode: int = 0o600) -> None:
+    """Write a file that need not fit into memory so that it is there whole or not at all.
 
     Parameters
     ----------
     path : Path
         Its folder is made if it is not there.
-    content : bytes
-        All of it.
+    pieces : iterable of bytes
+        All of it, one after the other.
     mode : int
         Who may read it. Reports are nobody else's business.
 
@@ -34,7 +40,7 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                file.writelines(pieces)
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).chmod(mode)

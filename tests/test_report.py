@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from grader.atomic_file import write_atomically
+from grader.atomic_file import write_atomically, write_pieces
 from grader.demo import write_examples
 from grader.errors import GraderError
 from grader.lab import Project
@@ -252,6 +253,22 @@ def test_a_write_that_fails_half_way_leaves_the_old_report_and_nothing_else(
     monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(GraderError, match="No space left on device"):
         write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_page_that_breaks_off_half_way_leaves_the_old_one_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "report.html"
+    write_pieces(path, (b"o", b"ld"))
+
+    def pieces() -> Iterator[bytes]:
+        yield b"new"
+        raise ValueError("a template's mistake")
+
+    with pytest.raises(ValueError, match="mistake"):
+        write_pieces(path, pieces())
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import msgspec
 
-from grader.atomic_file import write_atomically
+from grader.atomic_file import write_pieces
 from grader.batch.folder import BatchFolder
 from grader.batch.likeness import find_likeness
 from grader.batch.manifest import Manifest
@@ -67,8 +68,7 @@ def _finish(
         decided = tuple(_decided(folder, entry, overrides) for entry in entries)
     likeness = find_likeness(folder, manifest, decided, project)
     folder.finish(decided, manifest, project.lab, likeness)
-    page = _page(folder, manifest, decided, likeness, project.lab)
-    write_atomically(folder.folder / PAGE, page)
+    write_pieces(folder.folder / PAGE, _page(folder, manifest, decided, likeness, project.lab))
     return decided
 
 
@@ -78,7 +78,7 @@ def _page(
     entries: tuple[Entry, ...],
     likeness: Likeness,
     lab: Lab,
-) -> bytes:
+) -> Iterator[bytes]:
     facts = ClassFacts(
         lab=lab,
         source=str(manifest.source),
@@ -90,7 +90,7 @@ def _page(
             "Without a submission": manifest.missing,
         },
         likeness=likeness,
-        pictures=small_pictures(folder, entries),
+        pictures=partial(small_pictures, folder),
     )
     return class_page(facts)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -16,18 +15,12 @@ from grader.report.thumbnail import Thumbnail, make_thumbnail
 FOLDER = "thumbnails"
 
 
-def small_pictures(
-    folder: BatchFolder, entries: Iterable[Entry]
-) -> dict[str, Mapping[str, Thumbnail]]:
-    """Return small pictures by a submission's key and an artefact's name.
+def small_pictures(folder: BatchFolder, entry: Entry) -> dict[str, Thumbnail]:
+    """Return a submission's small pictures by their artefacts' names.
 
     What is no picture, or not there any more, is left out. Each is kept in the batch's folder by
     its artefact's digest.
     """
-    return {entry.key: _of_entry(folder, entry) for entry in entries if entry.report is not None}
-
-
-def _of_entry(folder: BatchFolder, entry: Entry) -> dict[str, Thumbnail]:
     found = {}
     for item in entry.report.items if entry.report is not None else ():
         for name in item.artefacts:

@@ -133,20 +133,21 @@ def item_figures(entries: Sequence[Entry], line: RubricLine) -> ItemFigures:
 
 def case_figures(entries: Sequence[Entry]) -> tuple[CaseFigures, ...]:
     """Count how often each case is passed; the hardest come first."""
-    results: dict[tuple[str, str, str], list[tuple[str, CaseResult]]] = {}
+    answered: Counter[tuple[str, str, str]] = Counter()
+    lost: dict[tuple[str, str, str], list[str]] = {}
+    first: dict[tuple[str, str, str], CaseResult] = {}
     for key, item in _items(entries):
         for case in item.cases:
-            if case.outcome not in UNJUDGED:
-                results.setdefault((item.id, case.suite, case.id), []).append((key, case))
+            if case.outcome in UNJUDGED:
+                continue
+            place = (item.id, case.suite, case.id)
+            first.setdefault(place, case)
+            answered[place] += 1
+            if case.outcome is not Outcome.PASSED:
+                lost.setdefault(place, []).append(key)
     figures = [
-        CaseFigures(
-            f"case-{number}",
-            answers[0][1],
-            item,
-            len(answers),
-            tuple(key for key, case in answers if case.outcome is not Outcome.PASSED),
-        )
-        for number, ((item, *_), answers) in enumerate(results.items(), 1)
+        CaseFigures(f"case-{number}", case, place[0], answered[place], tuple(lost.get(place, ())))
+        for number, (place, case) in enumerate(first.items(), 1)
     ]
     return tuple(sorted(figures, key=lambda one: (one.rate, one.item, one.case.id)))
 

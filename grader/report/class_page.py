@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import quote
 
 import msgspec
@@ -12,7 +12,7 @@ from grader.lab import Lab
 from grader.model import CaseResult, Entry, ItemResult, Outcome, Report, Suite
 from grader.report.class_figures import case_figures, item_figures, score_figures
 from grader.report.likeness_report import Likeness
-from grader.report.page import Limits, render
+from grader.report.page import Limits, render_pieces
 from grader.report.student_page import name_of
 from grader.report.thumbnail import Thumbnail
 from grader.report.to_do import to_do
@@ -22,6 +22,10 @@ MOST_PICTURES = 4
 LIMITS = Limits(cases=8, output=2_000)
 """A page about hundreds must stay one that a browser opens; the reports hold everything."""
 REFERENCE = "reference.png"
+
+
+def _no_pictures(_entry: Entry) -> Mapping[str, Thumbnail]:
+    return {}
 
 
 class ClassFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,8 +45,9 @@ class ClassFacts(msgspec.Struct, frozen=True, kw_only=True):
         What else a batch has to say about its source, sentences by heading.
     likeness : Likeness or None
         What looks alike; None where it was not looked for.
-    pictures : mapping of str to mapping of str to Thumbnail
-        Small pictures, by a submission's key and an artefact's name.
+    pictures : callable
+        Returns a submission's small pictures by their artefacts' names. It is called for one
+        submission after the other, so that never all of them are in memory.
     """
 
     lab: Lab
@@ -51,7 +56,7 @@ class ClassFacts(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     remarks: Mapping[str, tuple[str, ...]] = {}
     likeness: Likeness | None = None
-    pictures: Mapping[str, Mapping[str, Thumbnail]] = {}
+    pictures: Callable[[Entry], Mapping[str, Thumbnail]] = _no_pictures
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -111,8 +116,6 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         Words that the table can be filtered by.
     search : str
         Lower-case text that is searched.
-    pictures : mapping of str to ShownPictures
-        By item.
     """
 
     anchor: str
@@ -129,11 +132,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     alike: bool
     kinds: str
     search: str
-    pictures: Mapping[str, ShownPictures]
 
 
-def class_page(facts: ClassFacts) -> bytes:
-    """Return the page.
+def class_page(facts: ClassFacts) -> Iterator[bytes]:
+    """Return the page, piece by piece.
 
     Parameters
     ----------
@@ -142,13 +144,13 @@ def class_page(facts: ClassFacts) -> bytes:
     """
     alike = facts.likeness.keys if facts.likeness is not None else frozenset()
     rows = tuple(
-        _row(entry, number, facts.pictures.get(entry.key, {}), entry.key in alike)
-        for number, entry in enumerate(facts.entries, 1)
+        _row(entry, number, entry.key in alike) for number, entry in enumerate(facts.entries, 1)
     )
     cases = case_figures(facts.entries)
     places = {(one.item, one.case.suite, one.case.id): one.anchor for one in cases}
     best = math.fsum(line.points for line in facts.lab.rubric)
-    return render(
+    entries = {entry.key: entry for entry in facts.entries}
+    return render_pieces(
         "class.html",
         facts=facts,
         lab=facts.lab.lab.name,
@@ -158,6 +160,7 @@ def class_page(facts: ClassFacts) -> bytes:
         cases=cases,
         link_for=_link_for(places),
         limits=LIMITS,
+        pictures_of=lambda row: _pictures_of(row, facts.pictures(entries[row.key])),
         waiting=sum("review" in row.kinds.split() for row in rows),
         broken=sum("regrade" in row.kinds.split() for row in rows),
         unfinished=sum("pending" in row.kinds.split() for row in rows),
@@ -168,7 +171,7 @@ def class_page(facts: ClassFacts) -> bytes:
     )
 
 
-def _row(entry: Entry, number: int, small: Mapping[str, Thumbnail], alike: bool) -> Row:
+def _row(entry: Entry, number: int, alike: bool) -> Row:
     report = entry.report
     name = name_of(report.submission) if report is not None else entry.key
     items = {item.id: item for item in report.items} if report is not None else {}
@@ -197,12 +200,16 @@ def _row(entry: Entry, number: int, small: Mapping[str, Thumbnail], alike: bool)
         alike=alike,
         kinds=" ".join(kinds),
         search=f"{name} {entry.key} {entry.archive}".lower(),
-        pictures={
-            item.id: _pictures(item, small, folder, name)
-            for item in items.values()
-            if item.artefacts
-        },
     )
+
+
+def _pictures_of(row: Row, small: Mapping[str, Thumbnail]) -> dict[str, ShownPictures]:
+    """Return a submission's pictures by item."""
+    return {
+        item.id: _pictures(item, small, row.folder, row.name)
+        for item in row.items.values()
+        if item.artefacts
+    }
 
 
 def _lost(item: ItemResult) -> bool:

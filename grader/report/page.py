@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from grader.plain_text import printable
 TEMPLATES = Path(__file__).with_name("templates")
 KEPT = "\n\t"
 """Control characters that text may hold; all others are shown as escapes."""
+PIECE = 1 << 18
+"""Characters, at least, that a large page is written in at once."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -63,7 +66,20 @@ def render(template: str, /, *folders: Path, **content: Any) -> bytes:
         What the template shows. Text is escaped, and what would steer the reader's screen, such as
         control characters and overrides of the writing direction, is shown as an escape.
     """
-    return _environment(folders).get_template(template).render(content).encode()
+    return b"".join(render_pieces(template, *folders, **content))
+
+
+def render_pieces(template: str, /, *folders: Path, **content: Any) -> Iterator[bytes]:
+    """Return a page, as `render` does, piece by piece: it need not fit into memory."""
+    waiting: list[str] = []
+    size = 0
+    for text in _environment(folders).get_template(template).generate(content):
+        waiting.append(text)
+        size += len(text)
+        if size >= PIECE:
+            yield "".join(waiting).encode()
+            waiting, size = [], 0
+    yield "".join(waiting).encode()
 
 
 @cache

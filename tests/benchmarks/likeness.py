@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from grader.batch.likeness.code import THRESHOLD, alike_pairs
-from grader.batch.likeness.fingerprint import Work, template_hashes
+from grader.batch.likeness.fingerprint import Hashes, Work, template_hashes
 from grader.demo import zip_files
 from grader.intake import Rejection, read_archive
 from grader.lab import find_project
@@ -55,7 +55,7 @@ def main() -> None:
         _time(Path(folder), styles, template_of(project), known)
 
 
-def _time(folder: Path, styles: dict[str, Files], template: Files, known: frozenset[int]) -> None:
+def _time(folder: Path, styles: dict[str, Files], template: Files, known: Hashes) -> None:
     """Compare a class whose members take each file from another solution."""
     project = find_project()
     rng = random.Random(1)

@@ -12,12 +12,11 @@ import pytest
 
 from grader.lab import Project
 from grader.model import CaseResult, Entry, Outcome, SubmissionStamp, Suite
-from grader.report.class_page import class_page
 from grader.report.student_page import student_page
 from tests.conftest import FORCED
 from tests.report.browser import Browser, find_chromium
 from tests.report.samples import FULL, LOST, PLOTS, evil_report, report_of
-from tests.report.test_class_page import evil_class, facts_of
+from tests.report.test_class_page import evil_class, facts_of, whole
 
 pytestmark = pytest.mark.browser
 
@@ -55,8 +54,8 @@ def pages(project: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     )
     long = report_of(msgspec.structs.replace(FULL, cases=(*many, LOST)))
     documents = {
-        "class": class_page(facts_of(project, *plain)),
-        "evil class": class_page(evil_class(project)),
+        "class": whole(facts_of(project, *plain)),
+        "evil class": whole(evil_class(project)),
         "student": student_page(long, "LAB3"),
         "evil student": student_page(evil_report(), "LAB3"),
     }

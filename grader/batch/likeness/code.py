@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from grader.batch.likeness.fingerprint import Work
+from grader.batch.likeness.fingerprint import Hashes, Work
 
 THRESHOLD = 0.5
 """Between what independent solutions share and what disguised copies do;
@@ -44,16 +43,25 @@ def alike_pairs(works: Sequence[Work]) -> list[tuple[float, int, int]]:
     return sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2]))
 
 
-def _shared_counts(owns: Sequence[frozenset[int]]) -> npt.NDArray[np.float64]:
+def _shared_counts(owns: Sequence[Hashes]) -> npt.NDArray[np.float64]:
     """Count the stretches that each two submissions share: a matrix product, a block at a time."""
-    counts = Counter(value for own in owns for value in own)
-    columns = {value: n for n, value in enumerate(v for v, times in counts.items() if times > 1)}
+    values, times = np.unique(np.concatenate(owns), return_counts=True)
+    columns = values[times > 1]
+    places = [_places(columns, own) for own in owns]
     shared = np.zeros((len(owns), len(owns)))
-    places = [np.array([columns[v] for v in own if v in columns], np.int64) for own in owns]
     for start in range(0, len(columns), _BLOCK):
         block = np.zeros((len(owns), _BLOCK), np.float32)
         for row, place in enumerate(places):
-            inside = place[(place >= start) & (place < start + _BLOCK)] - start
-            block[row, inside] = 1
+            first, last = np.searchsorted(place, (start, start + _BLOCK))
+            block[row, place[first:last] - start] = 1
         shared += block @ block.T
     return shared
+
+
+def _places(columns: Hashes, own: Hashes) -> Hashes:
+    """Return where in `columns` a submission's stretches are; both are in order."""
+    if not len(columns):
+        return columns
+    place = np.minimum(np.searchsorted(columns, own), len(columns) - 1)
+    there: Hashes = place[columns[place] == own]
+    return there

@@ -16,6 +16,7 @@ from grader.batch.likeness.fingerprint import (
     LARGEST_FILE,
     MOST_CODE,
     Fingerprint,
+    Hashes,
     Work,
     fingerprint,
     template_hashes,
@@ -120,7 +121,7 @@ def _read_again(entry: Entry, handed: Handed | None, lab: Lab) -> Submission | s
 
 
 def _work(
-    key: str, submission: Submission, known: frozenset[int], given: frozenset[bytes]
+    key: str, submission: Submission, known: Hashes, given: frozenset[bytes]
 ) -> tuple[Work, list[LeftOut]]:
     """Return a submission's code, and the files that are too large to be code of the lab."""
     files: list[Fingerprint] = []
@@ -135,7 +136,7 @@ def _work(
             continue
         room -= len(data)
         found = fingerprint(path, data, known)
-        if found.own:
+        if len(found.own):
             files.append(found)
     return Work(key, tuple(files)), left_out
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from grader.batch.likeness.fingerprint import STRETCH, Fingerprint, Work
+import numpy as np
+
+from grader.batch.likeness.fingerprint import STRETCH, Fingerprint, Hashes, Work
 from grader.report.likeness_report import CodePair, FilePair, Passage
 
 MOST_PASSAGES = 3
@@ -26,13 +28,17 @@ def _files(one: Work, other: Work) -> tuple[FilePair, ...]:
     all_one, all_other = one.own, other.own
     pairs = []
     for file in one.files:
-        if not file.own or not file.own & all_other:
+        shared = _common(file.own, all_other)
+        if not shared:
             continue
-        like = max(other.files, key=lambda its, file=file: len(its.own & file.own))  # type: ignore[misc]
-        shared = len(file.own & all_other)
-        back = len(like.own & all_one) / len(like.own) if like.own else 0.0
+        like = other.files[int(np.argmax([_common(its.own, file.own) for its in other.files]))]
+        back = _common(like.own, all_one) / len(like.own)
         pairs.append((shared, FilePair(file.path, like.path, shared / len(file.own), back)))
     return tuple(pair for _, pair in sorted(pairs, key=lambda pair: (-pair[0], pair[1].one)))
+
+
+def _common(one: Hashes, other: Hashes) -> int:
+    return len(np.intersect1d(one, other, assume_unique=True))
 
 
 def _passages(one: Work, other: Work) -> tuple[Passage, ...]:
@@ -50,8 +56,9 @@ def _runs(one: Work, other: Work) -> Iterator[tuple[int, _Place, _Place]]:
     """Walk through one's files and yield the longest run of each place in the other's."""
     places: dict[int, list[_Place]] = {}
     for number, file in enumerate(other.files):
+        own = frozenset(file.own.tolist())
         for at, value in enumerate(file.hashes.tolist()):
-            if value in file.own:
+            if value in own:
                 places.setdefault(value, []).append((number, at))
     for number, file in enumerate(one.files):
         values = file.hashes.tolist()

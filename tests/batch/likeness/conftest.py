@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.batch.likeness.fingerprint import Work, fingerprint, template_hashes
+from grader.batch.likeness.fingerprint import NOTHING, Hashes, Work, fingerprint, template_hashes
 from grader.lab import Project
 
 Files = Mapping[str, bytes]
@@ -27,7 +27,7 @@ def solutions() -> dict[str, Files]:
 
 
 @pytest.fixture(scope="session")
-def known(project: Project) -> frozenset[int]:
+def known(project: Project) -> Hashes:
     """Return the template's hashes."""
     return template_hashes(template_of(project))
 
@@ -39,6 +39,6 @@ def template_of(project: Project) -> dict[str, bytes]:
     }
 
 
-def work_of(key: str, files: Files, known: frozenset[int] = frozenset()) -> Work:
+def work_of(key: str, files: Files, known: Hashes = NOTHING) -> Work:
     prints = tuple(fingerprint(path, data, known) for path, data in files.items())
     return Work(key, prints)

@@ -6,10 +6,11 @@ import ast
 from collections.abc import Callable
 from itertools import combinations
 
+import numpy as np
 import pytest
 
 from grader.batch.likeness.code import LEAST_CODE, THRESHOLD, alike_pairs
-from grader.batch.likeness.fingerprint import Work
+from grader.batch.likeness.fingerprint import Hashes, Work
 from grader.lab import Project
 from grader.suite.implementations import right_solution
 from tests.batch.likeness.conftest import Files, work_of
@@ -19,11 +20,12 @@ HONEST = 0.3
 
 
 def share(one: Work, other: Work) -> float:
-    return len(one.own & other.own) / min(len(one.own), len(other.own))
+    common = np.intersect1d(one.own, other.own)
+    return len(common) / min(len(one.own), len(other.own))
 
 
 def test_independent_solutions_are_not_taken_for_copies(
-    solutions: dict[str, Files], known: frozenset[int], project: Project
+    solutions: dict[str, Files], known: Hashes, project: Project
 ) -> None:
     whole = {**solutions, "reference": right_solution(project)}
     works = [work_of(key, files, known) for key, files in whole.items()]
@@ -84,7 +86,7 @@ DISGUISES = [renamed, without_annotations, in_another_order, with_statements_bet
 )
 def test_a_disguised_copy_is_found(
     solutions: dict[str, Files],
-    known: frozenset[int],
+    known: Hashes,
     style: str,
     disguise: Callable[[str], str],
 ) -> None:
@@ -98,7 +100,7 @@ def test_a_disguised_copy_is_found(
 
 
 def test_code_that_moved_to_another_file_is_found(
-    solutions: dict[str, Files], known: frozenset[int]
+    solutions: dict[str, Files], known: Hashes
 ) -> None:
     plain = solutions["plain"]
     moved = {"everything.py": b"\n\n".join(plain.values())}
@@ -108,7 +110,7 @@ def test_code_that_moved_to_another_file_is_found(
 
 
 def test_a_part_of_a_larger_work_counts_by_the_smaller_one(
-    solutions: dict[str, Files], known: frozenset[int]
+    solutions: dict[str, Files], known: Hashes
 ) -> None:
     both = {f"{n}.py": data for n, data in enumerate(solutions["plain"].values())}
     both |= {f"more {n}.py": data for n, data in enumerate(solutions["loops"].values())}
@@ -118,7 +120,7 @@ def test_a_part_of_a_larger_work_counts_by_the_smaller_one(
 
 
 def test_so_little_code_that_all_write_the_same_makes_no_pair(
-    solutions: dict[str, Files], known: frozenset[int]
+    solutions: dict[str, Files], known: Hashes
 ) -> None:
     relu = {"layers/relu.py": solutions["plain"]["layers/relu.py"]}
     works = [work_of(key, relu, known) for key in "ab"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.batch.likeness.fingerprint import STRETCH, fingerprint
+from grader.batch.likeness.fingerprint import STRETCH, Hashes, fingerprint
 from grader.lab import Project
 from tests.batch.likeness.conftest import template_of, work_of
 
@@ -37,13 +38,13 @@ def test_names_comments_strings_and_layout_change_nothing() -> None:
         .replace(b" + ", b"  +\\\n            ")
         .replace(b"\n", b"\r\n")
     )
-    assert fingerprint("a.py", disguised).own == fingerprint("b.py", CODE).own
+    assert np.array_equal(fingerprint("a.py", disguised).own, fingerprint("b.py", CODE).own)
 
 
 def test_other_code_has_little_in_common() -> None:
     other = CODE.replace(b"np.maximum(x, 0.5)", b"x if x > 1 else 7").replace(b" * ", b" @ ")
     one, two = fingerprint("a.py", CODE).own, fingerprint("a.py", other).own
-    assert len(one & two) < 0.7 * len(one)
+    assert len(np.intersect1d(one, two)) < 0.7 * len(one)
 
 
 @pytest.mark.parametrize("before", [b"", b"\n\n\n", b"\xef\xbb\xbf", b"x = 1\r\n\r\n"])
@@ -57,11 +58,11 @@ def test_each_token_leads_to_the_line_that_it_stands_on(before: bytes) -> None:
     assert sorted(found.lines.tolist()) == found.lines.tolist()
 
 
-def test_what_the_template_has_is_nobody_s_own(project: Project, known: frozenset[int]) -> None:
+def test_what_the_template_has_is_nobody_s_own(project: Project, known: Hashes) -> None:
     template = template_of(project)
     assert len(known) > 1000
-    assert work_of("x", template, known).own == frozenset()
-    assert work_of("x", {"a.py": CODE}, known).own
+    assert len(work_of("x", template, known).own) == 0
+    assert len(work_of("x", {"a.py": CODE}, known).own) > 0
 
 
 def test_code_is_read_and_never_run(tmp_path: Path) -> None:
