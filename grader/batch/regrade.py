@@ -13,8 +13,8 @@ import msgspec
 from grader.atomic_file import write_atomically
 from grader.batch.cache import NOT_KEPT, ResultCache
 from grader.batch.changes import SubmissionChange, by_case, compare, verdict
-from grader.batch.finish import PAGE, finish_batch
-from grader.batch.folder import GRADEBOOK, SUMMARY, BatchFolder, entry_of
+from grader.batch.finish import finish_batch
+from grader.batch.folder import BatchFolder, entry_of
 from grader.batch.likeness import FILE as LIKENESS
 from grader.batch.manifest import Manifest
 from grader.batch.runner import Settings, Watcher, grade_batch
@@ -107,6 +107,9 @@ def prepare(
     todo, kept = _to_grade(manifest, old)
     new = BatchFolder(folder.folder / REGRADE / NEW)
     write_overrides(new.overrides_path, folder.overrides())
+    # The archives are the same: what is alike among them need not be looked for again.
+    if (folder.folder / LIKENESS).exists():
+        shutil.copy2(folder.folder / LIKENESS, new.folder / LIKENESS)
     graded: dict[str, Entry] = {}
     if todo:
         part = msgspec.structs.replace(manifest, handed=tuple(todo))
@@ -165,7 +168,7 @@ def apply(folder: BatchFolder, project: Project) -> Path:
         write_overrides(new.overrides_path, folder.overrides())
         finish_batch(new, manifest, new.entries(), project)
         name = _history_name(folder.folder / "history")
-        switch(folder.folder, name, (GRADEBOOK, SUMMARY, LIKENESS, PAGE))
+        switch(folder.folder, name)
     return folder.folder / "history" / name
 
 

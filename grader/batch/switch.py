@@ -12,7 +12,6 @@ they are cut short, whoever reads the batch next finishes them.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -38,7 +37,7 @@ def is_cut_short(folder: Path) -> bool:
     return (folder / REGRADE / _JOURNAL).exists()
 
 
-def switch(folder: Path, history: str, files: Sequence[str]) -> None:
+def switch(folder: Path, history: str) -> None:
     """Put the new results in the old ones' place, and these into history.
 
     Parameters
@@ -47,18 +46,20 @@ def switch(folder: Path, history: str, files: Sequence[str]) -> None:
         Of the batch, which the caller keeps others from changing.
     history : str
         Name for the old results in `history/`; nothing there has it.
-    files : sequence of str
-        What is replaced beside the submissions, such as `gradebook.csv`, if there is a new one.
     """
     staged = folder / "history" / f".{history}"
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
-    for path in folder.iterdir():
-        if path.is_file() and not path.name.startswith("."):
-            shutil.copy2(path, staged / path.name)
-    journal = _Journal(history, tuple(files))
+    for name in _files(folder):
+        shutil.copy2(folder / name, staged / name)
+    journal = _Journal(history, _files(folder / REGRADE / NEW))
     write_atomically(folder / REGRADE / _JOURNAL, msgspec.json.encode(journal))
     finish(folder)
+
+
+def _files(folder: Path) -> tuple[str, ...]:
+    """Return the files of a batch's folder beside its submissions, such as `gradebook.csv`."""
+    return tuple(path.name for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
 
 
 def finish(folder: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from grader.errors import GraderError
 from grader.lab import Project
 from grader.service.refresher import Refresher
 from tests.batch.batches import make_batch, plots, relu, report_of
-from tests.service.chromium import browsing
+from tests.service.keyboard import at_a_browser
 
 START = "from grader.cli.main import main; main()"
 
@@ -128,32 +129,32 @@ TOO_EARLY = """addEventListener("DOMContentLoaded", () => {
 
 @pytest.mark.browser
 def test_a_person_decides_with_the_keyboard_alone(batch: BatchFolder, tmp_path: Path) -> None:
-    with reviewing(batch.folder) as address, browsing(tmp_path / "profile") as browser:
-        browser.on_every_page(TOO_EARLY)
-        browser.open(address)
-        assert browser.value("document.images.length") == "4"
-        browser.press("Enter")
-        browser.wait_for("document.title == 'plots of Ada Doe'")
-        browser.wait(0.5)
-        browser.press("a")
-        browser.wait_for("document.title == 'plots of Ben Doe'")
-        assert "Kept: 10 of 10 points" in browser.value("document.body.innerText")
-        browser.wait(0.5)
-        browser.press("e")
-        browser.write("6.5")
-        browser.press("Tab")
-        browser.press("a")
-        browser.press("Enter")
-        browser.wait_for("document.title == 'Review: 0 to decide'")
-        browser.press("u")
-        browser.wait_for("document.title == 'plots of Ben Doe'")
-        browser.wait(0.5)
-        browser.press("b")
-        browser.wait_for("!document.body.innerText.includes('Take it back')")
-        assert browser.value("getComputedStyle(document.querySelector('.decide')).position") == (
+    with reviewing(batch.folder) as address, at_a_browser(tmp_path / "profile") as person:
+        person.on_every_page(TOO_EARLY)
+        person.go_to(address)
+        assert person.sees("document.images.length") == 4
+        person.press("Enter")
+        person.wait_for("document.title == 'plots of Ada Doe'")
+        time.sleep(0.5)
+        person.press("a")
+        person.wait_for("document.title == 'plots of Ben Doe'")
+        assert person.sees("document.body.innerText.includes('Kept: 10 of 10 points')")
+        time.sleep(0.5)
+        person.press("e")
+        person.write("6.5")
+        person.press("Tab")
+        person.press("a")
+        person.press("Enter")
+        person.wait_for("document.title == 'Review: 0 to decide'")
+        person.press("u")
+        person.wait_for("document.title == 'plots of Ben Doe'")
+        time.sleep(0.5)
+        person.press("b")
+        person.wait_for("!document.body.innerText.includes('Take it back')")
+        assert person.sees("getComputedStyle(document.querySelector('.decide')).position") == (
             "sticky"
         )
         # A style sheet, a script or a picture that the policy refuses is said there.
-        assert browser.said == []
+        assert person.complaints == []
     (kept,) = batch.overrides()
     assert (kept.key, kept.points, kept.who) == ("ADA", 10.0, "Grace")
