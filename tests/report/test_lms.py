@@ -8,7 +8,11 @@ import zipfile
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from grader.batch.lms.canvas import read_canvas_name
+from grader.batch.lms.moodle import read_moodle_name
 from grader.errors import ConfigurationError
 from grader.lab import find_project
 from grader.model import (
@@ -22,7 +26,7 @@ from grader.model import (
     SuiteStamp,
 )
 from grader.report.lms.columns import canvas_layout, moodle_layout, plain_layout
-from grader.report.lms.feedback import feedback_zip
+from grader.report.lms.feedback import feedback_stem, feedback_zip
 from grader.report.lms.filling import Candidate, Fate, Filling, fill
 from grader.report.lms.results_json import results_json
 from grader.report.lms.sheet import Sheet
@@ -255,7 +259,7 @@ def test_feedback_has_the_names_of_the_download_and_nothing_for_staff() -> None:
         assert names[::2] == [
             "doejane_1_2_x-1.html",
             "Jane Doe_7_assignsubmission_file_/feedback.html",
-            "_x.html",
+            ".._x.html",
             "key3/feedback.html",
         ]
         assert not any(".." in name.split("/") or name.startswith("/") for name in names)
@@ -263,6 +267,32 @@ def test_feedback_has_the_names_of_the_download_and_nothing_for_staff() -> None:
             text = archive.read(name).decode()
             assert "SECRET" not in text
             assert "The shape is wrong." in text
+
+
+NUMBERS = st.integers(0, 10**9).map(str)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="/\0\\"), min_size=1, max_size=12)
+
+
+@given(st.text("abcxyz", max_size=8), st.booleans(), NUMBERS, NUMBERS, TEXTS)
+def test_canvas_finds_its_students_again_by_the_names_of_feedback_files(
+    sort: str, late: bool, user: str, attachment: str, chosen: str
+) -> None:
+    file = f"{sort}{'_LATE' if late else ''}_{user}_{attachment}_{chosen}.zip"
+    downloaded = read_canvas_name(file)
+    assert downloaded is not None
+    stem = feedback_stem(Entry("key", "x.zip", report_of(downloaded.lms)))
+    returned = read_canvas_name(f"{stem}.html")
+    assert returned is not None
+    assert (returned.user, returned.attachment) == (user, attachment)
+
+
+@given(TEXTS, NUMBERS, st.sampled_from(["", "_"]))
+def test_so_does_moodle_by_folders(name: str, participant: str, tail: str) -> None:
+    folder = f"{name}_{participant}_assignsubmission_file{tail}"
+    downloaded = read_moodle_name(folder)
+    assert downloaded is not None
+    stem = feedback_stem(Entry("key", "x.zip", report_of(downloaded.lms)))
+    assert stem == f"{folder}/feedback"
 
 
 # Gradescope's results.json

@@ -62,4 +62,5 @@ def feedback_stem(entry: Entry) -> str:
 
 def _one_part(name: str) -> str:
     """Return a name without what could lead out of a folder."""
-    return re.sub(r"[/\\\0]", "_", name).strip(".") or "_"
+    plain = re.sub(r"[/\\\0]", "_", name)
+    return plain if plain.strip(".") else "_"
