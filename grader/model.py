@@ -204,7 +204,7 @@ class PictureFacts(msgspec.Struct, frozen=True):
     digest : str
         SHA-256 of its pixels, as hex.
     likeness : str
-        Perceptual hash, 256 bits as hex: see `checks.plots.likeness`.
+        Perceptual hash, 1,024 bits as hex: see `checks.plots.likeness`.
     """
 
     name: str

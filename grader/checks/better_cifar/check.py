@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -109,16 +110,20 @@ def train_better_cifar(
     files = training_files(submission, project.lab.better_cifar)
     split_of = cache(lambda seed: make_split(project.lab, exam.dataset, seed, exam.grading_seed))
 
+    started = time.monotonic()
+    limit = project.lab.training.cpu_seconds
+
     def tell(fit: int, done: float, epochs: float) -> None:
         of = f" of {epochs:g}" if epochs else ""
-        watch(f"fit {fit}, epoch {done:.0f}{of}")
+        spent = time.monotonic() - started
+        watch(f"fit {fit}, epoch {done:.0f}{of}; {spent:.0f} s of training, limit {limit:g} s")
 
     def run(shown: TestImages) -> Training:
         desk = Desk(split_of, project.lab.dataset, shown, tell)
         with Cell(sandbox, project.lab, files, project.lab.training_limits) as cell:
             return train(cell, project.lab, desk, shown)
 
-    watch("training")
+    watch(f"training, limit {limit:g} s")
     training = run(TestImages.SLICE)
     if training.transformed:
         watch("trained on transformed images; once more, with the test images")

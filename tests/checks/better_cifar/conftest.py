@@ -30,8 +30,8 @@ def dataset() -> Dataset:
 def judge(project: Project, process_sandbox: Sandbox, dataset: Dataset) -> Judge:
     """Judge a script in a plain process; `files` come on top of the right submission's.
 
-    None for the script is a submission without one. `other` changes the check's settings, other
-    keywords the training's limits.
+    None for the script is a submission without one. `other` changes the check's settings, `subset`
+    those of `cifar100`, other keywords the training's limits; `watch` is told what is going on.
     """
 
     def run(
@@ -40,6 +40,8 @@ def judge(project: Project, process_sandbox: Sandbox, dataset: Dataset) -> Judge
         sandbox: Sandbox = process_sandbox,
         student_seed: int | None = None,
         other: dict[str, Any] | None = None,
+        subset: dict[str, Any] | None = None,
+        watch: Callable[[str], None] = lambda text: None,
         **limits: float,
     ) -> Judged:
         contents = example_files(project, EXAMPLES[0])
@@ -52,14 +54,17 @@ def judge(project: Project, process_sandbox: Sandbox, dataset: Dataset) -> Judge
         lab = project.lab
         training = msgspec.structs.replace(lab.training, **limits)
         settings = msgspec.structs.replace(lab.better_cifar, **(other or {}))
-        changed = msgspec.structs.replace(lab, training=training, better_cifar=settings)
+        drawn = msgspec.structs.replace(lab.dataset, **(subset or {}))
+        changed = msgspec.structs.replace(
+            lab, training=training, better_cifar=settings, dataset=drawn
+        )
         exam = Exam(dataset, SEED, student_seed)
         return check_better_cifar(
             submission,
             msgspec.structs.replace(project, lab=changed),
             sandbox,
             exam,
-            lambda text: None,
+            watch,
         )
 
     return run

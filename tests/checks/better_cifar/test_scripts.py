@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from grader.model import Judged, Outcome
@@ -116,6 +118,16 @@ def test_a_better_network_passes_whatever_the_script_s_habits(judge: Judge, habi
     assert outcome(judged) is Outcome.PASSED, f"{feedback(judged)}\n{diagnostics(judged)}"
 
 
+@pytest.mark.parametrize("draw", ["with_replacement", "without_replacement"])
+@pytest.mark.parametrize("encoding", ["integer", "one_hot"])
+def test_each_year_s_labels_and_draw_can_be_graded(judge: Judge, draw: str, encoding: str) -> None:
+    script = data() + GOOD + "print('SHAPES', y_train.shape, y_test.shape)\n"
+    judged = judge(script, subset={"draw": draw, "test_labels": encoding})
+    assert outcome(judged) is Outcome.PASSED, f"{feedback(judged)}\n{diagnostics(judged)}"
+    shown = "(12, 4)" if encoding == "one_hot" else "(12,)"
+    assert f"SHAPES (52, 4) {shown}" in judged.result.output
+
+
 def test_transformed_images_are_noticed_and_the_script_s_own_answers_count(judge: Judge) -> None:
     script = (
         data()
@@ -150,6 +162,23 @@ def test_figures_are_collected_for_staff(judge: Judge) -> None:
     judged = judge(script)
     assert judged.result.artefacts == ("better_cifar/figure-1.png", "better_cifar/figure-2.png")
     assert all(png.startswith(b"\x89PNG") for png in judged.artefacts.values())
+
+
+def test_the_person_who_waits_hears_of_fits_epochs_time_and_limit(judge: Judge) -> None:
+    script = (
+        data()
+        + f"net = {BETTER}\n"
+        + "".join(f"net.fit(x_train, y_train, epochs={epochs}, lr=0.01)\n" for epochs in (2, 300))
+    )
+    heard: list[str] = []
+    judge(script, watch=heard.append, cpu_seconds=77.0)
+    assert heard[0] == "training, limit 77 s"
+    told = [text for text in heard if text.startswith("fit ")]
+    assert re.fullmatch(r"fit 1, epoch 0 of 2; \d+ s of training, limit 77 s", told[0])
+    assert any(text.startswith("fit 2, epoch 0 of 300; ") for text in told)
+    epochs = [int(text.split()[3]) for text in told if text.startswith("fit 2")]
+    assert epochs == sorted(epochs)
+    assert epochs[-1] > 0
 
 
 # What fails, and what a person decides
