@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import time
 from pathlib import Path
 
 import msgspec
@@ -99,8 +100,10 @@ def require_no_gain(
     attack: Attack, watched: WatchedSandbox, project: Project, tmp_path: Path
 ) -> None:
     """Grade the attack and require what it says of itself, and that the neighbour is unharmed."""
-    before = resident_bytes()
-    report = graded(attack, write_archive(attack, project, tmp_path), project, watched)
+    before, archive = resident_bytes(), write_archive(attack, project, tmp_path)
+    began = time.monotonic()
+    report = graded(attack, archive, project, watched)
+    took = time.monotonic() - began
     attacked, neighbour = item_of(report, attack.item), item_of(report, attack.neighbour)
 
     assert {*outcomes_of(attacked)} == {attack.outcome}, (outcomes_of(attacked), attacked.feedback)
@@ -112,12 +115,26 @@ def require_no_gain(
     assert [form for form in attack.forms if f"{CANARY} {form}" not in attacked.output] == []
     assert len(watched.launches()) == 1, "student code has ended its worker"
     assert GAIN not in attacked.output + neighbour.output
-    longest = attack.limits.get("case_seconds", project.lab.limits.case_seconds) + SLACK_SECONDS
-    assert [case.id for case in attacked.cases if case.seconds > longest] == []
+    require_in_time(attack, attacked, took, project)
     assert resident_bytes() - before < MOST_GROWTH
     assert honest_cases(watched, project, tmp_path) == HONEST
     processes = project.lab.limits.lost_processes + 1
     assert len(attacked.output) <= 10 * processes * project.lab.limits.output_kib * 1024
+
+
+def require_in_time(attack: Attack, attacked: ItemResult, took: float, project: Project) -> None:
+    """Require that no limit was passed by more than the slack: a case's, the item's, the run's."""
+    limits = msgspec.structs.replace(project.lab.limits, **attack.limits)
+    late = [
+        case.id for case in attacked.cases if case.seconds > limits.case_seconds + SLACK_SECONDS
+    ]
+    assert late == []
+    # Where each case waits until it is ended, no honest work is in the item's time.
+    waits = attack.outcome is Outcome.TIMEOUT
+    longest = limits.lost_processes * limits.case_seconds if waits else limits.item_seconds
+    assert sum(case.seconds for case in attacked.cases) <= longest + SLACK_SECONDS
+    # The neighbour has a limit of its own, and the sandbox one for its start.
+    assert took <= longest + limits.item_seconds + limits.start_seconds + SLACK_SECONDS
 
 
 def test_an_honest_submission_after_all_attacks_gets_full_marks(
