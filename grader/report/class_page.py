@@ -95,6 +95,13 @@ class ShownPictures(msgspec.Struct, frozen=True):
     left_out: tuple[Linked, ...]
 
 
+class Alike(msgspec.Struct, frozen=True):
+    """Something in a submission that looks like others': what, and whose (keys)."""
+
+    what: str
+    others: tuple[str, ...]
+
+
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One submission as the page shows it.
 
@@ -110,8 +117,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         What somebody still has to do about it; empty for nothing.
     late : bool
         Whether it was handed in late.
-    alike : bool
-        Whether something in it looks like somebody else's.
+    alike : tuple of Alike
+        What in it looks like somebody else's.
     kinds : str
         Words that the table can be filtered by.
     search : str
@@ -129,7 +136,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     superseded: tuple[str, ...]
     to_do: str
     late: bool
-    alike: bool
+    alike: tuple[Alike, ...]
     kinds: str
     search: str
 
@@ -142,9 +149,10 @@ def class_page(facts: ClassFacts) -> Iterator[bytes]:
     facts : ClassFacts
         What is known.
     """
-    alike = facts.likeness.keys if facts.likeness is not None else frozenset()
+    alike = _alike(facts.likeness) if facts.likeness is not None else {}
     rows = tuple(
-        _row(entry, number, entry.key in alike) for number, entry in enumerate(facts.entries, 1)
+        _row(entry, number, tuple(alike.get(entry.key, ())))
+        for number, entry in enumerate(facts.entries, 1)
     )
     cases = case_figures(facts.entries)
     places = {(one.item, one.case.suite, one.case.id): one.anchor for one in cases}
@@ -171,7 +179,26 @@ def class_page(facts: ClassFacts) -> Iterator[bytes]:
     )
 
 
-def _row(entry: Entry, number: int, alike: bool) -> Row:
+def _alike(likeness: Likeness) -> dict[str, list[Alike]]:
+    """Say of each submission what in it is like others'."""
+    found: dict[str, list[Alike]] = {}
+    for keys in likeness.archives:
+        for key in keys:
+            others = tuple(other for other in keys if other != key)
+            found.setdefault(key, []).append(Alike("the same archive as", others))
+    for pair in likeness.code:
+        what = f"{100 * pair.shared:.0f} % of the code in common with"
+        found.setdefault(pair.one, []).append(Alike(what, (pair.other,)))
+        found.setdefault(pair.other, []).append(Alike(what, (pair.one,)))
+    for group in likeness.pictures:
+        for picture in group.pictures:
+            others = tuple({one.key: 0 for one in group.pictures if one.key != picture.key})
+            what = "the same plot to the pixel as" if group.equal else "nearly the same plot as"
+            found.setdefault(picture.key, []).append(Alike(f"{picture.name}: {what}", others))
+    return found
+
+
+def _row(entry: Entry, number: int, alike: tuple[Alike, ...]) -> Row:
     report = entry.report
     name = name_of(report.submission) if report is not None else entry.key
     items = {item.id: item for item in report.items} if report is not None else {}

@@ -193,6 +193,18 @@ def test_what_is_alike_is_shown_side_by_side_and_said_to_be_for_people(project: 
     assert "full.py, from line 3" in text
 
 
+def test_a_student_s_panel_says_whose_work_theirs_is_like(project: Project) -> None:
+    page = page_of(
+        project, ADA, Entry("evil", "e.zip", report_of()), likeness=likeness("results/loss.png")
+    )
+    text = " ".join(page.text.split())
+    assert text.count("the same archive as") == 2
+    assert text.count("88 % of the code in common with") == 2
+    assert text.count("results/loss.png: the same plot to the pixel as") == 2
+    kinds = [a["data-kinds"] or "" for tag, a in page.tags if tag == "details" and "id" in a]
+    assert all("alike" in kind.split() for kind in kinds)
+
+
 def test_a_grader_error_is_shown_as_a_regrade_and_never_as_a_number(project: Project) -> None:
     broken = ItemResult("full", "full.py", 15.0, Outcome.GRADER_ERROR)
     report = report_of(broken, score=None, score_note=None)
