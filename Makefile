@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format template bench peers image lock clean
+.PHONY: help setup demo test check format template bench peers scale image lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -81,6 +81,9 @@ $(PEERS_ENV)/bin/otter:
 
 peers: image $(PEERS_ENV)/bin/otter ## Measure a batch against plain pytest and other graders
 	@$(BIN)/python tests/benchmarks/batch_layer_items.py
+
+scale: setup ## Measure the memory of batches of growing size, and a run where nothing changed
+	@$(BIN)/python tests/benchmarks/batch_scale.py
 
 image: setup ## Build the Docker sandbox's image, if it is out of date
 	@$(BIN)/grader image build

@@ -26,7 +26,7 @@ def flag_libraries(submission: Submission) -> tuple[Flag, ...]:
     flags = []
     parsed = 0
     for path, source in sorted(submission.files.items()):
-        if not path.endswith(".py"):
+        if not path.endswith(".py") or _cannot_use(source):
             continue
         parsed += len(source)
         tree = parse_source(source) if parsed <= MOST_SOURCE else Unparsable("too much source")
@@ -58,6 +58,14 @@ def network_libraries(source: bytes) -> tuple[str, ...]:
                 named.update(f"{module}.{alias.name}" for alias in node.names)
     found = {name for name in named if name.partition(".")[0] in NETWORKS}
     return tuple(sorted(name for name in found if not _is_allowed(name)))
+
+
+def _cannot_use(source: bytes) -> bool:
+    """Tell quickly whether the library is not named, however Python would read the source.
+
+    Beyond ASCII, or in an encoding of its own, a name can be spelt in other bytes.
+    """
+    return WATCHED.encode() not in source and source.isascii() and b"coding" not in source
 
 
 def _is_allowed(name: str) -> bool:
