@@ -17,7 +17,9 @@ from grader.pipeline import Plan
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # What shows, stores or hands over results, and does not make them.
-SHOWING = frozenset({"autograder", "batch", "cli", "report", "roster", "suite"})
+SHOWING = frozenset(
+    {"autograder", "batch", "cli", "overrides.py", "report", "roster", "service", "suite"}
+)
 RESULTS = "results/"
 
 
