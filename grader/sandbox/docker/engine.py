@@ -43,8 +43,9 @@ def connect() -> docker.DockerClient:
         if host:
             raise NoSandboxError(
                 f"No Docker engine answers at {host}.",
-                f"Mend {HOST} (and DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, if it asks for "
-                "certificates), or unset it to use this machine's engine.",
+                f"Mend {HOST}, or unset it to use this machine's engine. If it asks for "
+                "certificates, mend DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, and unset "
+                "REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, which come before that folder's ca.pem.",
             ) from error
         raise NoSandboxError(
             "No Docker engine answers.",
