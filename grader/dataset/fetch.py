@@ -91,6 +91,7 @@ def import_data(source: Path, folder: Path) -> Dataset:
             dataset = Dataset(made)
             # Read both before anything that works is replaced.
             _ = dataset.train, dataset.test
+            dataset.seal()
             target = folder / FOLDER
             if target.exists():
                 shutil.rmtree(target)

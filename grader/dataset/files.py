@@ -18,6 +18,8 @@ FOLDER = "cifar-100-python"
 PIXELS = 3 * 32 * 32
 CLASSES_IN_ALL = 100
 PARTS = ("train", "test")
+SEAL = "sha256"
+"""The file that keeps the digest which the data had when they were fetched or imported."""
 AGAIN = "Get the data again: `grader data fetch`, or `grader data import PATH`."
 
 
@@ -60,6 +62,29 @@ class Dataset:
         for name in PARTS:
             digest.update(hashlib.sha256(self._bytes(name)).digest())
         return digest.hexdigest()
+
+    def seal(self) -> None:
+        """Write down what the files are now."""
+        (self.folder / SEAL).write_text(f"{self.digest}\n")
+
+    def check_seal(self) -> None:
+        """Compare the files with what was written down, if anything was.
+
+        Raises
+        ------
+        DataMissing
+            If they are others now: a grade must not rest on them.
+        """
+        try:
+            kept = (self.folder / SEAL).read_text().strip()
+        except OSError:
+            return
+        if kept != self.digest:
+            raise DataMissing(
+                f"The data in {self.folder} were changed after they were fetched: their digest is "
+                f"{self.digest[:12]}, not {kept[:12]}.",
+                AGAIN,
+            )
 
     @cached_property
     def train(self) -> Part:

@@ -26,12 +26,15 @@ def find_dataset(project: Project) -> Dataset:
     Raises
     ------
     DataMissing
-        If they are nowhere; it says where they were looked for, and how to get them.
+        If they are nowhere, or were changed after they were fetched; it says where, and how to get
+        them.
     """
     candidates = candidate_folders(project)
     for folder in candidates:
         if (folder / "train").is_file() and (folder / "test").is_file():
-            return Dataset(folder)
+            dataset = Dataset(folder)
+            dataset.check_seal()
+            return dataset
     raise DataMissing(
         f"The CIFAR-100 data are not on this machine (looked in {_listed(candidates)}).",
         "Get them with `grader data fetch`, or from a copy with `grader data import PATH`.",

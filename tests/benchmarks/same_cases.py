@@ -40,7 +40,8 @@ def _unittest_cases(module: Any) -> Iterator[Case]:
 
 
 def _pytest_cases(module: Any, seed: int) -> Iterator[Case]:
-    from comparison import Comparison
+    # The hidden tests' own module, on the path while they run.
+    comparison: Any = importlib.import_module("comparison")
 
     for name, function in inspect.getmembers(module, inspect.isfunction):
         marks = getattr(function, "pytestmark", ())
@@ -57,7 +58,7 @@ def _pytest_cases(module: Any, seed: int) -> Iterator[Case]:
             ) -> None:
                 fixtures = {
                     "rng": np.random.default_rng(key),
-                    "compare": Comparison(function.__name__, seed, RTOL, ATOL),
+                    "compare": comparison.Comparison(function.__name__, seed, RTOL, ATOL),
                 }
                 asked = inspect.signature(function).parameters
                 function(**given, **{n: f for n, f in fixtures.items() if n in asked})

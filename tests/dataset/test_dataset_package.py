@@ -244,8 +244,27 @@ def test_an_archive_writes_nothing_but_its_three_files(
     archive.write_bytes(packed(folder, ("../../evil", b"x"), ("/tmp/evil/other", b"x")))
     target = tmp_path / "deep" / "target"
     assert import_data(archive, target).digest == dataset.digest
-    assert sorted(path.name for path in target.rglob("*")) == [FOLDER, "meta", "test", "train"]
+    assert sorted(path.name for path in target.rglob("*")) == [
+        FOLDER,
+        "meta",
+        "sha256",
+        "test",
+        "train",
+    ]
     assert not (tmp_path / "evil").exists()
+
+
+def test_data_that_were_changed_after_they_were_imported_are_refused(
+    project: Project, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIFAR100_DIR", str(tmp_path))
+    imported = import_data(folder, tmp_path)
+    assert find_dataset(project).digest == imported.digest
+    content = bytearray((imported.folder / "test").read_bytes())
+    content[len(content) // 2] ^= 1  # One pixel, a grey level off.
+    (imported.folder / "test").write_bytes(content)
+    with pytest.raises(DataMissing, match="were changed after they were fetched"):
+        find_dataset(project)
 
 
 def test_a_folder_is_taken_over_as_well(folder: Path, dataset: Dataset, tmp_path: Path) -> None:
