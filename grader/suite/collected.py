@@ -144,10 +144,14 @@ class _Collector:
             while waiting or running:
                 while waiting and len(running) < self._at_once:
                     number = waiting.pop()
+                    # What a handler raises while a process forks is lost, or comes before the
+                    # fork is known to be running: it would go on alone.
+                    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
                     process = os.fork()
                     if process == 0:
                         self._answer_and_exit(number, session)
                     running[process] = number
+                    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
                 process, _ = os.wait()
                 number = running.pop(process)
                 answer = self._answer_file(number)
@@ -167,6 +171,7 @@ class _Collector:
     def _answer_and_exit(self, number: int, session: pytest.Session) -> NoReturn:
         try:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             os.close(self._tell.fileno())
             silence = os.open(os.devnull, os.O_WRONLY)
             os.dup2(silence, 1)

@@ -240,6 +240,10 @@ def _bug_problems(bug: Bug, observed: Sequence[Observation], seeds: Sequence[int
                 f"{len(missed)} of {len(seeds)} seeds, {missed[0]} among them; add a case that "
                 "catches it."
             )
+    known = {one.case.partition("[")[0] for one in observed if one.item in bug.items}
+    for case in bug.keeps or ():
+        if case not in known:
+            yield f"The bug {bug.id} keeps {case}, which is no case of its items; mend the id."
     for one in observed:
         kept = bug.keeps is None or one.case.partition("[")[0] in bug.keeps
         if one.passed and one.item in bug.items and one.seed == seeds[0] and not kept:

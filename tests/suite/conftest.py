@@ -44,10 +44,9 @@ Write = Callable[..., None]
 def write_bug(copied: Project) -> Write:
     """Add a bug to the copy's corpus."""
 
-    def write(name: str, items: list[str], *edits: Edit) -> None:
-        _append(
-            copied.hidden_tests / "bugs" / "some.toml", "bug", name, edits, items=items, mind="m"
-        )
+    def write(name: str, items: list[str], *edits: Edit, **more: object) -> None:
+        path = copied.hidden_tests / "bugs" / "some.toml"
+        _append(path, "bug", name, edits, items=items, mind="m", **more)
 
     return write
 

@@ -71,6 +71,21 @@ def test_a_bug_that_loses_elsewhere_is_a_problem(copied: Project, write_bug: Wri
     assert any("loses hidden:softmax/" in problem for problem in problems)
 
 
+def test_a_bug_passes_only_those_cases_of_its_items_that_it_may_keep(
+    copied: Project, write_bug: Write
+) -> None:
+    write_bug("none", ["softmax"], SOFTMAX_AXIS, keeps=[])
+    passed = [problem.split(" passes ")[1].split()[0] for problem in run(copied).problems]
+    assert passed
+    assert all(":softmax/" in case for case in passed)
+    kept = sorted({case.partition("[")[0] for case in passed})
+    write_bug("some", ["softmax"], SOFTMAX_AXIS, keeps=kept)
+    write_bug("slip", ["softmax"], SOFTMAX_AXIS, keeps=[*kept, "hidden:softmax/no-such-case"])
+    problems = [one for one in run(copied).problems if not one.startswith("The bug none ")]
+    assert len(problems) == 1
+    assert problems[0].startswith("The bug slip keeps hidden:softmax/no-such-case, which is no")
+
+
 def test_code_that_reaches_into_another_item_on_import_is_a_problem(
     copied: Project, write_bug: Write
 ) -> None:
