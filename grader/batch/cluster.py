@@ -83,10 +83,19 @@ class ClusterWorkers:
         return sum(self._threads.values())
 
     def submit(self, task: bytes) -> Future[bytes]:
-        """Have a task performed by one of the workers."""
-        future: Future[bytes] = self._executor.submit(
-            cluster_worker.perform_here, self._setup, task, self._topic
-        )
+        """Have a task performed by one of the workers.
+
+        Raises
+        ------
+        GraderError
+            If the scheduler is gone.
+        """
+        try:
+            future: Future[bytes] = self._executor.submit(
+                cluster_worker.perform_here, self._setup, task, self._topic
+            )
+        except Exception as error:
+            raise self._gone() from error
         return future
 
     def heard(self) -> Iterator[Told]:
@@ -135,10 +144,7 @@ class ClusterWorkers:
             new = [one for one in found if one not in self._threads.keys() | self._turned_away]
             answers = self._ask(new) if new else {}
         except Exception as error:
-            raise GraderError(
-                f"The scheduler at {self._address} does not answer any more ({error}).",
-                "Start it, and run the batch again: what is done is kept.",
-            ) from error
+            raise self._gone() from error
         for address, answer in answers.items():
             self._judge(address, answer, int(found[address]["nthreads"]))
         for address in self._threads.keys() - found.keys():
@@ -148,6 +154,12 @@ class ClusterWorkers:
         if alone and not self._alone:
             self._log("there is no worker that can be used; waiting for one")
         self._alone = alone
+
+    def _gone(self) -> GraderError:
+        return GraderError(
+            f"The scheduler at {self._address} does not answer any more.",
+            "Start it, and run the batch again: what is done is kept.",
+        )
 
     def _ask(self, workers: list[str]) -> dict[str, object]:
         answers: dict[str, object] = self._client.run(
