@@ -6,7 +6,7 @@ import base64
 import io
 
 import msgspec
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 SIDE = 560
 """Pixels of the longer side: sharp where a page shows it at half that, on a dense screen."""
@@ -56,7 +56,8 @@ def make_thumbnail(picture: bytes) -> Thumbnail | None:
     try:
         with Image.open(io.BytesIO(picture), formats=("PNG",)) as image:
             small = image.convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError):
+    # Pillow calls a broken chunk a SyntaxError.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
     small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     choices = [

@@ -6,6 +6,8 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from grader.picture import as_png
@@ -41,3 +43,27 @@ def test_noise_of_any_size_stays_within_the_limit() -> None:
 @pytest.mark.parametrize("data", [b"", b"no picture", as_png(np.zeros((9, 9, 3), np.uint8))[:40]])
 def test_what_is_no_picture_becomes_none(data: bytes) -> None:
     assert make_thumbnail(data) is None
+
+
+def test_a_damaged_picture_becomes_none_and_no_error() -> None:
+    whole = as_png(np.random.default_rng(1).integers(0, 256, (40, 50, 3), np.uint8))
+    at = whole.index(b"IDAT")
+    # The next chunk is then sought in the middle of this one.
+    shorter = whole[: at - 4] + (1000).to_bytes(4) + whole[at:]
+    assert make_thumbnail(shorter) is None
+
+
+@given(st.data())
+def test_whatever_is_changed_in_a_picture_is_no_error(data: st.DataObject) -> None:
+    picture = bytearray(as_png(np.arange(5 * 6 * 3, dtype=np.uint8).reshape(5, 6, 3)))
+    for _ in range(3):
+        # Not in the header: a picture that claims to be huge is another matter.
+        place = data.draw(st.integers(30, len(picture) - 1))
+        picture[place] = data.draw(st.integers(0, 255))
+    make_thumbnail(bytes(picture))
+
+
+def test_a_picture_that_claims_to_be_huge_is_none() -> None:
+    picture = bytearray(as_png(np.zeros((5, 6, 3), np.uint8)))
+    picture[16:24] = (60_000).to_bytes(4) * 2
+    assert make_thumbnail(bytes(picture)) is None

@@ -135,7 +135,13 @@ def _work(
             left_out.append(LeftOut(key, path, why))
             continue
         room -= len(data)
-        found = fingerprint(path, data, known)
+        try:
+            found = fingerprint(path, data, known)
+        except Exception as error:
+            # A lexer's mistake about some student's file must not cost the class its gradebook.
+            why = f"it could not be cut into tokens ({type(error).__name__})"
+            left_out.append(LeftOut(key, path, why))
+            continue
         if len(found.own):
             files.append(found)
     return Work(key, tuple(files)), left_out

@@ -12,7 +12,13 @@ import pytest
 from grader.batch.finish import finish_batch
 from grader.batch.folder import BatchFolder
 from grader.batch.likeness import FILE, find, find_likeness
-from grader.batch.likeness.fingerprint import LARGEST_FILE
+from grader.batch.likeness.fingerprint import (
+    LARGEST_FILE,
+    NOTHING,
+    Fingerprint,
+    Hashes,
+    fingerprint,
+)
 from grader.batch.manifest import Manifest
 from grader.batch.source import Handed
 from grader.demo import zip_files
@@ -138,6 +144,23 @@ def test_what_cannot_be_compared_is_said_and_stops_nothing(
     assert said[("UNGRADED", "")] == "it has not been graded"
     assert len(said) == 6
     assert (found.compared, found.code) == (2, ())
+
+
+def test_a_file_that_the_lexer_fails_on_is_named_and_costs_nobody_anything(
+    class_of_three: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(path: str, data: bytes, known: Hashes = NOTHING) -> Fingerprint:
+        if path == "layers/relu.py":
+            raise RecursionError
+        return fingerprint(path, data, known)
+
+    monkeypatch.setattr(find, "fingerprint", failing)
+    found = class_of_three.find()
+    assert [(one.key, one.path) for one in found.left_out] == [
+        (key, "layers/relu.py") for key in ("ADA", "BOB", "CARL")
+    ]
+    assert "RecursionError" in found.left_out[0].why
+    assert len(found.code) == 1
 
 
 def test_staff_are_told_and_students_never(class_of_three: Batch) -> None:
