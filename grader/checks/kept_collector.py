@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import msgspec
 
 from grader.checks.collector import Collector, Subject
 from grader.checks.pytest_session import test_folders
 
-Stamp = tuple[tuple[Path, int, int], ...]
-"""The test files with the time of their last change and their size."""
-
 
 class _Kept(msgspec.Struct, frozen=True):
     subject: Subject
-    stamp: Stamp
+    stamp: str
     collector: Collector
 
     def serves(self, subject: Subject) -> bool:
@@ -82,7 +79,10 @@ def collector_for(subject: Subject, run_seconds: float) -> Iterator[Collector]:
         kept.collector.close()
 
 
-def _stamp(subject: Subject) -> Stamp:
+def _stamp(subject: Subject) -> str:
+    """Return a digest of the test files, as they are now."""
+    digest = hashlib.sha256()
     folders = {*test_folders(subject.project, subject.suites), subject.project.public_tests}
-    paths = sorted(path for folder in folders for path in folder.glob("*.py"))
-    return tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
+    for path in sorted(path for folder in folders for path in folder.glob("*.py")):
+        digest.update(str(path).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,118 @@
+"""A process that grades many keeps its collector, as long as that knows the tests as they are."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from grader.checks import kept_collector
+from grader.model import Outcome
+
+if TYPE_CHECKING:
+    from tests.checks.conftest import RunTests
+
+FULL = "class FullLayer:\n    def forward(self, x):\n        return x\n"
+RELU = "class ReluLayer:\n    def forward(self, x):\n        return x\n"
+# What a run changes in its process, the next must not find changed.
+CASE = (
+    "import os\nimport pytest\nfrom layers import {name}\nSEEN = []\n"
+    '@pytest.mark.case(id="one", weight=1, about="the output")\n'
+    "def test_one():\n"
+    "    SEEN.append(1)\n"
+    "    assert len(SEEN) == 1\n"
+    "    assert {name}().forward({given}) == 1, f'collected by {{os.getppid()}}'\n"
+)
+
+
+def hidden(given: int = 1, name: str = "FullLayer") -> str:
+    return CASE.format(given=given, name=name)
+
+
+@pytest.fixture(autouse=True)
+def keeping(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(kept_collector._Keeping, "on", False)
+    kept_collector.keep_collector()
+    yield
+    kept = kept_collector._Keeping.kept
+    kept_collector._Keeping.kept = None
+    if kept is not None:
+        kept.collector.close()
+
+
+def process() -> int:
+    assert kept_collector._Keeping.kept is not None
+    return kept_collector._Keeping.kept.collector.process
+
+
+def test_many_submissions_share_a_collector_and_nothing_else(run_tests: RunTests) -> None:
+    (first,) = run_tests({"full": FULL}, hidden={"full": hidden()})
+    collector = process()
+    (second,) = run_tests(
+        {"full": FULL.replace("return x", "return -x")}, hidden={"full": hidden()}
+    )
+    (third,) = run_tests({"full": FULL}, hidden={"full": hidden()})
+    outcomes = [item.outcome for item in (first, second, third)]
+    assert outcomes == [Outcome.PASSED, Outcome.FAILED, Outcome.PASSED]
+    assert process() == collector
+    assert f"collected by {collector}" in second.cases[0].diagnostics[0]
+
+
+def test_a_changed_test_file_is_collected_anew(run_tests: RunTests) -> None:
+    run_tests({"full": FULL}, hidden={"full": hidden()})
+    collector = process()
+    (item,) = run_tests({"full": FULL}, hidden={"full": hidden(given=22)})
+    assert item.outcome is Outcome.FAILED
+    assert process() != collector
+
+
+def test_some_of_the_collected_items_can_be_run_alone(run_tests: RunTests) -> None:
+    files = {"full": hidden(), "relu": hidden(name="ReluLayer")}
+    run_tests({"full": FULL, "relu": RELU}, hidden=files, items=("full", "relu"))
+    collector = process()
+    (relu,) = run_tests({"full": FULL, "relu": RELU}, hidden=files, items=("relu",))
+    assert [case.id for case in relu.cases] == ["relu/one"]
+    assert process() == collector
+
+
+def test_after_an_error_of_the_graders_the_collector_is_not_asked_again(
+    run_tests: RunTests,
+) -> None:
+    (item,) = run_tests({"full": FULL}, hidden={"full": "def broken(:\n"})
+    assert item.outcome is Outcome.GRADER_ERROR
+    assert kept_collector._Keeping.kept is None
+
+
+def test_a_collector_that_was_killed_costs_one_submission_an_error_of_ours(
+    run_tests: RunTests,
+) -> None:
+    run_tests({"full": FULL}, hidden={"full": hidden()})
+    os.kill(process(), signal.SIGKILL)
+    (lost,) = run_tests({"full": FULL}, hidden={"full": hidden()})
+    assert lost.outcome is Outcome.GRADER_ERROR
+    (item,) = run_tests({"full": FULL}, hidden={"full": hidden()})
+    assert item.outcome is Outcome.PASSED
+
+
+def test_a_collector_ends_with_its_grader_however_that_ends(run_tests: RunTests) -> None:
+    readable, writable = os.pipe()
+    grader = os.fork()
+    if grader == 0:
+        try:
+            run_tests({"full": FULL}, hidden={"full": hidden()})
+            os.write(writable, str(process()).encode())
+            time.sleep(60)
+        finally:
+            os._exit(1)
+    collector = int(os.read(readable, 20))
+    os.kill(grader, signal.SIGKILL)
+    os.waitpid(grader, 0)
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{collector}/stat").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
