@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +216,33 @@ def test_a_folder_without_a_batch_is_refused(tmp_path: Path) -> None:
 def test_a_report_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"report\.json cannot be read"):
         BatchFolder(tmp_path).read("nobody")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder on a disk of its own, with room for little."""
+    folder = tmp_path / "small disk"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k,mode=755", "none", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_batch_on_a_full_disk_says_so_and_a_second_run_completes(
+    archives: Path, small_disk: Path, tmp_path: Path
+) -> None:
+    undisturbed = tmp_path / "undisturbed"
+    assert run(archives, undisturbed, tmp_path / "cache").returncode == 0
+    out = small_disk / "out"
+    done = run(archives, out, tmp_path / "other cache")
+    assert done.returncode == 1
+    assert "could not be written (No space left on device)" in done.stderr
+    assert "Traceback" not in done.stderr
+    remount = ["mount", "-o", "remount,size=64m", str(small_disk)]
+    subprocess.run(remount, check=True)
+    assert run(archives, out, tmp_path / "other cache").returncode == 0
+    assert results(out) == results(undisturbed)
