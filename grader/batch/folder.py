@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ GRADEBOOK = "gradebook.csv"
 SUMMARY = "summary.json"
 LOCK = ".lock"
 FINISH_LOCK = ".finish.lock"
+HANDED_IN_AGAIN = "Another archive was handed in since it was graded. Run the batch again."
 
 
 class BatchFolder:
@@ -62,8 +64,16 @@ class BatchFolder:
         return self.folder / "overrides.json"
 
     def begin(self, manifest: Manifest) -> None:
-        """Write down what the batch sets out to do."""
+        """Write down what the batch sets out to do.
+
+        A report about an earlier archive of the student counts no more from now on, also if the
+        batch is ended before it comes to the later one.
+        """
         self._settle()
+        for handed in manifest.handed:
+            standing = self._standing(handed.key)
+            if standing is not None and standing.submission.sha256 != _digest(handed.path):
+                self.write_problem(handed.key, HANDED_IN_AGAIN)
         write_atomically(self.folder / MANIFEST, encode(manifest))
 
     def manifest(self) -> Manifest:
@@ -200,6 +210,15 @@ class BatchFolder:
         """Write `gradebook.csv` and `summary.json`."""
         write_atomically(self.folder / GRADEBOOK, gradebook(entries, lab))
         write_atomically(self.folder / SUMMARY, summary(entries, manifest, likeness))
+
+
+def _digest(archive: Path) -> str | None:
+    """Return an archive's SHA-256, as hex; None if it cannot be read, of which grading tells."""
+    try:
+        with archive.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def _holds(path: Path, content: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -201,6 +202,21 @@ def test_the_folder_tells_what_is_known_of_each_submission(archives: Path, tmp_p
     broken = {entry.key: entry for entry in folder.entries()}["NO_ZIP"]
     # An older report would be taken for a grade.
     assert (broken.report, broken.problem) == (None, "The disk was full.")
+    assert run(archives, tmp_path / "out", tmp_path / "cache").returncode == 0
+    assert not any(entry.needs_regrade for entry in folder.entries())
+
+
+def test_a_report_about_an_earlier_archive_counts_no_more_once_another_was_handed_in(
+    archives: Path, tmp_path: Path
+) -> None:
+    run(archives, tmp_path / "out", tmp_path / "cache")
+    folder = BatchFolder(tmp_path / "out")
+    shutil.copy(archives / "STUDENT_NUMBERA_LAB3.zip", archives / "STUDENT_NUMBERB_LAB3.zip")
+    # A batch that is ended before it takes the archive in.
+    folder.begin(folder.manifest())
+    entries = {entry.key: entry for entry in folder.entries()}
+    assert [key for key, entry in entries.items() if entry.needs_regrade] == ["STUDENT_NUMBERB"]
+    assert "handed in since" in entries["STUDENT_NUMBERB"].problem
     assert run(archives, tmp_path / "out", tmp_path / "cache").returncode == 0
     assert not any(entry.needs_regrade for entry in folder.entries())
 
