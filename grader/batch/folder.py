@@ -72,7 +72,7 @@ class BatchFolder:
         self._settle()
         for handed in manifest.handed:
             standing = self._standing(handed.key)
-            if standing is not None and standing.submission.sha256 != _digest(handed.path):
+            if standing is not None and _is_another(handed.path, standing.submission.sha256):
                 self.write_problem(handed.key, HANDED_IN_AGAIN)
         write_atomically(self.folder / MANIFEST, encode(manifest))
 
@@ -212,13 +212,13 @@ class BatchFolder:
         write_atomically(self.folder / SUMMARY, summary(entries, manifest, likeness))
 
 
-def _digest(archive: Path) -> str | None:
-    """Return an archive's SHA-256, as hex; None if it cannot be read, of which grading tells."""
+def _is_another(archive: Path, sha256: str) -> bool:
+    """Tell whether an archive is not the one with that digest; one that cannot be read may be."""
     try:
         with archive.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return hashlib.file_digest(file, "sha256").hexdigest() != sha256
     except OSError:
-        return None
+        return False
 
 
 def _holds(path: Path, content: bytes) -> bool:

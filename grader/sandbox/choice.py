@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from grader.errors import GraderError, NoSandboxError
+from grader.intake import listed
 from grader.sandbox.bubblewrap import BubblewrapSandbox, probe_bubblewrap
 from grader.sandbox.docker import find_docker
 from grader.sandbox.launch import Sandbox
@@ -45,7 +46,7 @@ def choose_sandbox(kind: SandboxKind, project_root: Path, log: Callable[[str], N
     sandbox = _find(kind, project_root, log)
     removed = remove_leftovers(sandbox)
     if removed:
-        log(f"removed what graders that were killed had left: {', '.join(removed)}")
+        log(f"removed what graders that were killed had left: {listed(sorted(set(removed)))}")
     return sandbox
 
 

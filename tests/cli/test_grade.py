@@ -149,7 +149,8 @@ def test_an_archive_that_reaches_outside_is_refused_and_the_others_are_graded(
     result = run("grade", hostile, good, "--out", out, "--only", "structure")
     assert result.exit_code == 1
     written = {path for path in set(tmp_path.rglob("*")) - before if path.is_file()}
-    assert written == {out / "EVE_EVIL_LAB3.json", out / "ADA_RIGHT_LAB3.json"}
+    names = ("EVE_EVIL_LAB3", "ADA_RIGHT_LAB3")
+    assert written == {out / f"{name}.{kind}" for name in names for kind in ("json", "html")}
     assert json.loads((out / "EVE_EVIL_LAB3.json").read_bytes())["score"] is None
     assert json.loads((out / "ADA_RIGHT_LAB3.json").read_bytes())["score"] == 10
 

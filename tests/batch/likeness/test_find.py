@@ -127,13 +127,14 @@ def test_what_cannot_be_compared_is_said_and_stops_nothing(
 ) -> None:
     batch.add_files("ADA", solutions["plain"])
     batch.add("BROKEN", b"no zip")
-    batch.add_files("CHANGED", solutions["plain"]).write_bytes(zip_files(solutions["loops"], None))
+    changed = batch.add_files("CHANGED", solutions["plain"])
     batch.add_files("EMPTY", {})
     batch.add_files("GONE", solutions["plain"]).unlink()
     huge = b"x = 1\n" * (LARGEST_FILE // 6 + 1)
     batch.add_files("HUGE", {**solutions["loops"], "data.py": huge, "nul.py": b"\0" * 999})
     batch.add_files("UNGRADED", solutions["plain"])
     batch.folder.write_problem("UNGRADED", "The disk was full.")
+    changed.write_bytes(zip_files(solutions["loops"], None))
     found = batch.find()
     said = {(one.key, one.path): one.why for one in found.left_out}
     assert said[("BROKEN", "")] == "the archive was refused"
