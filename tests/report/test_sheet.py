@@ -70,6 +70,13 @@ def test_a_changed_cell_changes_nothing_else(
     assert [[cell.value for cell in each] for each in again.rows] == expected
 
 
+@pytest.mark.parametrize("before", [b"a,b\n1,2\r3\n4,5\n", b"a,b\n1,2\n3"])
+def test_a_line_whose_only_cell_is_emptied_stays_a_line(before: bytes) -> None:
+    after = Sheet.read(before).changed({(2, 0): ""})
+    assert after == before.replace(b"3", b'""')
+    assert len(Sheet.read(after).rows) == len(Sheet.read(before).rows)
+
+
 def test_a_row_that_is_too_short_grows() -> None:
     sheet = Sheet.read(b"a,b,c,d\nx\ny,2\n")
     after = sheet.changed({(1, 2): "3", (1, 3): "4", (2, 3): "5"})

@@ -100,7 +100,9 @@ class Sheet(msgspec.Struct, frozen=True):
             if column < len(line):
                 cell = line[column]
                 pieces.append(self.text[at : cell.begins])
-                pieces.append(self._written(value, cell.quoted))
+                # Alone in its line, nothing would be no line, or join the ends of two.
+                quoted = cell.quoted or (not value and len(line) == 1)
+                pieces.append(self._written(value, quoted))
                 at = cell.ends
             else:
                 # The row is too short. What was appended to it before is counted in its length.
