@@ -70,6 +70,10 @@ def test_a_changed_cell_changes_nothing_else(
     assert [[cell.value for cell in each] for each in again.rows] == expected
 
 
+def test_what_separates_cells_is_told_by_the_first_line_alone() -> None:
+    assert Sheet.read(b"a,b\rx\t\t\t,y\r").delimiter == ","
+
+
 @pytest.mark.parametrize("before", [b"a,b\n1,2\r3\n4,5\n", b"a,b\n1,2\n3"])
 def test_a_line_whose_only_cell_is_emptied_stays_a_line(before: bytes) -> None:
     after = Sheet.read(before).changed({(2, 0): ""})

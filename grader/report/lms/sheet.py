@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator, Mapping
 from typing import Self
 
 import msgspec
 
+_LINE_END = re.compile(r"[\r\n]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -76,7 +78,7 @@ class Sheet(msgspec.Struct, frozen=True):
         except UnicodeDecodeError:
             # Any bytes at all come out of this one as they went in.
             encoding, text = "latin-1", body.decode("latin-1")
-        first = text.partition("\n")[0]
+        first = _LINE_END.split(text, maxsplit=1)[0]
         delimiter = max(",;\t", key=first.count)
         rows = tuple(_rows(text, delimiter))
         if not rows:
