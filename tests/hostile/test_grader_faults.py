@@ -122,6 +122,17 @@ def killed_often(
     return isolated_sandbox, command, {**os.environ, "TMPDIR": str(temporary)}, out
 
 
+def is_killed_after(seconds: float, command: list[str], environment: dict[str, str]) -> bool:
+    """Start a grader and kill it after some time; return False if it had ended by itself."""
+    grader = subprocess.Popen(
+        command, env=environment, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        grader.wait(seconds)
+    grader.kill()
+    return grader.wait() == -signal.SIGKILL
+
+
 def test_a_grader_killed_at_any_moment_leaves_nothing_after_the_next_start(
     killed_often: tuple[Sandbox, list[str], dict[str, str], Path], temporary: Path
 ) -> None:
@@ -133,17 +144,7 @@ def test_a_grader_killed_at_any_moment_leaves_nothing_after_the_next_start(
     shutil.rmtree(out)
     chance, killed = random.Random(20), 0
     for _ in range(KILLS):
-        grader = subprocess.Popen(
-            command,
-            env=environment,
-            cwd="/",
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            grader.wait(chance.uniform(0.02, whole_run))
-        grader.kill()
-        killed += grader.wait() == -signal.SIGKILL
+        killed += is_killed_after(chance.uniform(0.02, whole_run), command, environment)
         _require_nothing_left(sandbox, temporary)
         if out.exists():
             # A report is there whole or not at all.
@@ -186,17 +187,7 @@ def test_a_batch_killed_at_any_moment_leaves_nothing_after_the_next_start_and_co
         if number % 4 == 0:
             shutil.rmtree(out, ignore_errors=True)
             shutil.rmtree(cache, ignore_errors=True)
-        grader = subprocess.Popen(
-            command,
-            env=environment,
-            cwd="/",
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            grader.wait(chance.uniform(0.02, whole_run))
-        grader.kill()
-        killed += grader.wait() == -signal.SIGKILL
+        killed += is_killed_after(chance.uniform(0.02, whole_run), command, environment)
         _require_nothing_left(isolated_sandbox, temporary, str(out))
         # A report is there whole or not at all, and none has a score of nothing.
         assert scores_in(out).items() <= undisturbed.items()
