@@ -53,7 +53,7 @@ Examples:
     show_default=True,
     help="Where student code runs.",
 )
-@click.option("--only", metavar="ITEM,...", help="Grade these rubric items alone.")
+@click.option("--only", metavar="ITEM,...", multiple=True, help="Grade these rubric items alone.")
 @click.option("--seed", type=int, help="Grading seed; the default is lab.toml's.")
 @click.option(
     "--retries",
@@ -76,7 +76,7 @@ def batch(
     out: Path,
     jobs: int,
     sandbox: SandboxKind,
-    only: str | None,
+    only: tuple[str, ...],
     seed: int | None,
     retries: int,
     scheduler: str | None,

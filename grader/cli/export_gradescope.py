@@ -81,13 +81,21 @@ Examples:
 )
 @click.option("--out", type=Path, required=True, help="The zip to upload to Gradescope.")
 @click.option(
-    "--only", metavar="ITEM,...", help="Items to grade; all but better_cifar if not given."
+    "--only",
+    metavar="ITEM,...",
+    multiple=True,
+    help="Items to grade; all but better_cifar if not given.",
 )
 @click.option("--seed", type=int, help="Grading seed; the default is lab.toml's.")
 @click.option("--roster", type=Path, help="Class list (CSV), to send along.")
 @click.option("--wheels", type=Path, help="Folder of wheels, for an image made without network.")
 def gradescope_autograder(
-    *, out: Path, only: str | None, seed: int | None, roster: Path | None, wheels: Path | None
+    *,
+    out: Path,
+    only: tuple[str, ...],
+    seed: int | None,
+    roster: Path | None,
+    wheels: Path | None,
 ) -> None:
     """Make the zip of an autograder that grades each submission in Gradescope's own container.
 
@@ -99,7 +107,7 @@ def gradescope_autograder(
         raise ConfigurationError(
             "This installation has no hidden tests.", "Run grader from a full checkout."
         )
-    items = asked_for(project, None if only is None else chosen_items(project, only))
+    items = asked_for(project, chosen_items(project, only) if only else None)
     if roster is not None:
         read_roster(roster)  # Before students meet its mistakes.
     if wheels is not None and not any(wheels.glob("*.whl")):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -43,7 +43,7 @@ Examples:
     show_default=True,
     help="Where student code runs. auto: docker, else bubblewrap; process isolates nothing.",
 )
-@click.option("--only", metavar="ITEM,...", help="Grade these rubric items alone.")
+@click.option("--only", metavar="ITEM,...", multiple=True, help="Grade these rubric items alone.")
 @click.option("--seed", type=int, help="Grading seed; the default is lab.toml's.")
 @click.option(
     "--overrides", type=Path, help="Apply people's decisions from this file (grader-overrides/1)."
@@ -61,7 +61,7 @@ def grade(
     archives: tuple[Path, ...],
     out: Path | None,
     sandbox: SandboxKind,
-    only: str | None,
+    only: tuple[str, ...],
     seed: int | None,
     overrides: Path | None,
     roster: Path | None,
@@ -130,7 +130,7 @@ def _seeds(
 
 
 def make_plan(
-    project: Project, kind: SandboxKind, only: str | None, seed: int | None
+    project: Project, kind: SandboxKind, only: Sequence[str], seed: int | None
 ) -> pipeline.Plan:
     """Return what the options ask for; says on stderr what is missing on this machine."""
     items = chosen_items(project, only)
@@ -160,12 +160,13 @@ def _dataset(project: Project, items: tuple[str, ...]) -> Dataset | None:
         return None
 
 
-def chosen_items(project: Project, only: str | None) -> tuple[str, ...]:
-    """Return the rubric items that --only names; all of them without it."""
+def chosen_items(project: Project, only: Sequence[str]) -> tuple[str, ...]:
+    """Return the rubric items that the --only options name together; all of them without one."""
     every = tuple(line.id for line in project.lab.rubric)
-    if only is None:
+    if not only:
         return every
-    asked = [word.strip() for word in only.split(",") if word.strip()]
+    words = [word.strip() for option in only for word in option.split(",")]
+    asked = [word for word in words if word]
     unknown = [word for word in asked if word not in every]
     if unknown or not asked:
         raise ConfigurationError(

@@ -81,7 +81,7 @@ def regrade(
         click.echo(f"Applied. What was before is in {apply(batch, project)}.")
         return
     kind = sandbox or SandboxKind(manifest.sandbox)
-    plan = make_plan(project, kind, ",".join(manifest.items), manifest.seed)
+    plan = make_plan(project, kind, manifest.items, manifest.seed)
     with showing(len(manifest.handed), quiet) as shown:
         difference = prepare(batch, plan, default_cache(), Settings(jobs), shown)
     _show(difference, folder)

@@ -42,6 +42,12 @@ def test_one_archive_gives_its_report_on_stdout_and_a_table_on_stderr(
     assert "does not isolate" in result.stderr
 
 
+def test_items_may_be_asked_for_one_option_each(run: Run, examples: dict[str, Path]) -> None:
+    only = ("--only", "structure", "--only", "relu, softmax")
+    result = run("grade", examples["ADA_RIGHT_LAB3.zip"], *PROCESS, *only)
+    assert json.loads(result.stdout)["score"] == 35
+
+
 def test_out_takes_a_report_for_each_archive(
     run: Run, examples: dict[str, Path], tmp_path: Path
 ) -> None:
