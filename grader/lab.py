@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from grader.errors import ConfigurationError
+from grader.file_digest import file_digest
 
 
 class RubricLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -266,7 +267,7 @@ class Project(msgspec.Struct, frozen=True):
         for folder in (self.public_tests, self.hidden_tests):
             for path in sorted(folder.glob("*.py")):
                 digest.update(f"{folder.name}/{path.name}".encode() + b"\0")
-                digest.update(hashlib.sha256(path.read_bytes()).digest())
+                digest.update(file_digest(path))
         return digest.hexdigest()
 
 

@@ -24,6 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "grader.model",
         "grader.plain_text",
         "grader.owner",
+        "grader.file_digest",
         "grader.one_thread",
     ),
     ("grader.lab", "grader.atomic_file", "grader.picture", "grader.sandbox.lifetime"),

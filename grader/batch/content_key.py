@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+import platform
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from grader.checks import better_cifar, plots
-from grader.lab import Project
-from grader.model import Submission
+from grader.file_digest import file_digest
+from grader.lab import Lab, Project
 from grader.pipeline import Plan
+
+if TYPE_CHECKING:
+    from grader.batch.reading import Reading
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # What shows, stores or hands over results, and does not make them.
@@ -21,27 +26,31 @@ SHOWING = frozenset(
     {"autograder", "batch", "cli", "overrides.py", "report", "roster", "service", "suite"}
 )
 RESULTS = "results/"
+_Digests = Sequence[tuple[str, bytes]]
 
 
-def content_key(submission: Submission, plan: Plan, item: str) -> str:
-    """Return the SHA-256, as hex, of all that an item's result depends on.
+def content_keys(reading: Reading, plan: Plan, items: Collection[str]) -> dict[str, str]:
+    """Return the SHA-256, as hex, of all that each item's result depends on.
 
     A changed softmax test changes the key of softmax alone; a changed plot, that of the plots.
 
     Parameters
     ----------
-    submission : Submission
-        The files that matter to the item.
+    reading : Reading
+        The archive, whose files matter.
     plan : Plan
         Lab, tests, sandbox, seed and data.
-    item : str
-        A rubric item.
+    items : collection of str
+        Rubric items.
     """
-    digest = hashlib.sha256()
-    for part in _parts(submission, plan, item):
-        data = part if isinstance(part, bytes) else part.encode()
-        digest.update(len(data).to_bytes(8) + data)
-    return digest.hexdigest()
+    files, tests = sorted(reading.files.items()), _tests(plan.project)
+    return {item: _digest(_parts(reading, files, tests, plan, item)) for item in items}
+
+
+def reading_key(sha256: str, name: str, lab: Lab) -> str:
+    """Return the key of what is read off an archive with that digest, under that name."""
+    encoded = msgspec.json.encode(lab)
+    return _digest(("reading", _grader_digest(), platform.python_version(), encoded, sha256, name))
 
 
 def part_key(of: str, what: object) -> str:
@@ -57,14 +66,24 @@ def reference_key(plan: Plan) -> str:
     return hashlib.sha256(f"{parts}\0{np.__version__}\0{_grader_digest()}".encode()).hexdigest()
 
 
-def _parts(submission: Submission, plan: Plan, item: str) -> Iterable[str | bytes]:
+def _digest(parts: Iterable[str | bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part if isinstance(part, bytes) else part.encode()
+        digest.update(len(data).to_bytes(8) + data)
+    return digest.hexdigest()
+
+
+def _parts(
+    reading: Reading, files: _Digests, tests: _Digests, plan: Plan, item: str
+) -> Iterable[str | bytes]:
     lab = plan.project.lab
     yield item
     yield _grader_digest()
     yield msgspec.json.encode(lab.line(item))
     if item == "structure":
-        yield submission.sha256
-        yield submission.archive
+        yield reading.sha256
+        yield reading.archive
         yield msgspec.json.encode((lab.lab, lab.modules, lab.spellings, lab.intake))
         return
     yield plan.sandbox.kind if plan.sandbox is not None else ""
@@ -72,23 +91,23 @@ def _parts(submission: Submission, plan: Plan, item: str) -> Iterable[str | byte
     yield msgspec.json.encode(lab.limits)
     yield str(plan.seed)
     if item == plots.ITEM:
-        yield from _files(submission, lambda path: not path.startswith("layers/"))
+        yield from _flat(one for one in files if not one[0].startswith("layers/"))
         yield from _data(plan)
     elif item == better_cifar.ITEM:
-        yield from _files(submission, lambda path: not path.startswith(RESULTS))
+        yield from _flat(one for one in files if not one[0].startswith(RESULTS))
         yield msgspec.json.encode((lab.training, lab.better_cifar))
         yield from _data(plan)
     else:
-        yield from _files(submission, lambda path: not path.startswith(RESULTS))
+        yield from _flat(one for one in files if not one[0].startswith(RESULTS))
         yield msgspec.json.encode((lab.modules, lab.spellings, lab.tolerances, lab.suite.version))
-        yield _tests_digest(plan.project, item)
+        own = f"test_{item}.py"
+        yield from _flat(one for one in tests if not one[0].startswith("test_") or one[0] == own)
 
 
-def _files(submission: Submission, matters: Callable[[str], bool]) -> Iterable[str | bytes]:
-    for path, data in sorted(submission.files.items()):
-        if matters(path):
-            yield path
-            yield hashlib.sha256(data).digest()
+def _flat(digests: Iterable[tuple[str, bytes]]) -> Iterable[str | bytes]:
+    for name, digest in digests:
+        yield name
+        yield digest
 
 
 def _data(plan: Plan) -> Iterable[str | bytes]:
@@ -110,14 +129,11 @@ def _grader_digest() -> str:
     return digest.hexdigest()
 
 
-def _tests_digest(project: Project, item: str) -> str:
-    """Return the digest of an item's tests, and of the files that all tests share."""
-    digest = hashlib.sha256()
-    for folder in (project.public_tests, project.hidden_tests):
-        for path in sorted(folder.glob("*.py")):
-            if not path.name.startswith("test_") or path.name == f"test_{item}.py":
-                digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+def _tests(project: Project) -> _Digests:
+    """Return the digests of all test files, and of the files that all tests share."""
+    folders = (project.public_tests, project.hidden_tests)
+    paths = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    return [(path.name, file_digest(path)) for path in paths]
 
 
 @cache

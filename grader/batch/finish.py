@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from grader.atomic_file import write_pieces
 from grader.batch.folder import BatchFolder
 from grader.batch.likeness import find_likeness
+from grader.batch.made_from import made_from, says_made_from
 from grader.batch.manifest import Manifest
 from grader.batch.pictures import small_pictures
 from grader.lab import Lab, Project
@@ -35,7 +36,7 @@ def finish_batch(
     manifest : Manifest
         What the batch set out to do.
     entries : sequence of Entry
-        All of them, by key; people may have decided since.
+        All of them, by key; outlines of the reports will do. People may have decided since.
     project : Project
         The lab.
 
@@ -68,18 +69,21 @@ def _finish(
         decided = tuple(_decided(folder, entry, overrides) for entry in entries)
     likeness = find_likeness(folder, manifest, decided, project)
     folder.finish(decided, manifest, project.lab, likeness)
-    write_pieces(folder.folder / PAGE, _page(folder, manifest, decided, likeness, project.lab))
+    facts = _facts(folder, manifest, decided, likeness, project.lab)
+    path = folder.folder / PAGE
+    if not says_made_from(path, facts.made_from):
+        write_pieces(path, class_page(facts))
     return decided
 
 
-def _page(
+def _facts(
     folder: BatchFolder,
     manifest: Manifest,
     entries: tuple[Entry, ...],
     likeness: Likeness,
     lab: Lab,
-) -> Iterator[bytes]:
-    facts = ClassFacts(
+) -> ClassFacts:
+    return ClassFacts(
         lab=lab,
         source=str(manifest.source),
         seed=manifest.seed,
@@ -91,15 +95,17 @@ def _page(
         },
         likeness=likeness,
         pictures=partial(small_pictures, folder),
+        whole=lambda entry: folder.read(entry.key),
+        made_from=made_from(folder, manifest, entries, likeness, lab),
     )
-    return class_page(facts)
 
 
 def _decided(folder: BatchFolder, entry: Entry, overrides: Sequence[Override]) -> Entry:
     if entry.report is None:
         return entry
-    report = apply_overrides(entry.report, overrides, entry.key)
-    if report == entry.report:
+    if apply_overrides(entry.report, overrides, entry.key) == entry.report:
         return entry
+    # What is at hand may be an outline.
+    report = folder.decided(entry.key, overrides)
     folder.rewrite(entry.key, report)
     return msgspec.structs.replace(entry, report=report)

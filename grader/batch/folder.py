@@ -34,6 +34,16 @@ FINISH_LOCK = ".finish.lock"
 HANDED_IN_AGAIN = "Another archive was handed in since it was graded. Run the batch again."
 
 
+class _Archive(msgspec.Struct, frozen=True):
+    sha256: str
+
+
+class _Graded(msgspec.Struct, frozen=True):
+    """As much of a report as tells what it is about; the rest is not decoded."""
+
+    submission: _Archive
+
+
 class BatchFolder:
     """Reads and writes what a batch leaves.
 
@@ -71,8 +81,8 @@ class BatchFolder:
         """
         self._settle()
         for handed in manifest.handed:
-            standing = self._standing(handed.key)
-            if standing is not None and _is_another(handed.path, standing.submission.sha256):
+            graded = self._graded_archive(handed.key)
+            if graded is not None and _is_another(handed.path, graded):
                 self.write_problem(handed.key, HANDED_IN_AGAIN)
         write_atomically(self.folder / MANIFEST, encode(manifest))
 
@@ -178,6 +188,14 @@ class BatchFolder:
         self.problem_path(key).unlink(missing_ok=True)
         return report
 
+    def _graded_archive(self, key: str) -> str | None:
+        """Return the digest of the archive that the standing report is about."""
+        try:
+            report = self.report_path(key).read_bytes()
+            return msgspec.json.decode(report, type=_Graded).submission.sha256
+        except (OSError, msgspec.DecodeError):
+            return None
+
     def _standing(self, key: str) -> Report | None:
         try:
             return msgspec.json.decode(self.report_path(key).read_bytes(), type=Report)
@@ -196,13 +214,22 @@ class BatchFolder:
         GraderError
             If it cannot be read.
         """
-        path = self.report_path(key)
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Report)
-        except (OSError, msgspec.DecodeError) as error:
-            raise GraderError(
-                f"{path} cannot be read ({error}).", "Run the batch again."
-            ) from error
+            return msgspec.json.decode(self.document(key), type=Report)
+        except msgspec.DecodeError as error:
+            raise self._unreadable(key, error) from error
+
+    def document(self, key: str) -> bytes:
+        """Read a submission's report as it is on disk; raises as `read`."""
+        try:
+            return self.report_path(key).read_bytes()
+        except OSError as error:
+            raise self._unreadable(key, error) from error
+
+    def _unreadable(self, key: str, error: Exception) -> GraderError:
+        return GraderError(
+            f"{self.report_path(key)} cannot be read ({error}).", "Run the batch again."
+        )
 
     def finish(
         self, entries: Sequence[Entry], manifest: Manifest, lab: Lab, likeness: Likeness

@@ -218,8 +218,7 @@ def _merge(
     folder: BatchFolder, new: BatchFolder, one: Handed, old: Entry, graded: Entry | None
 ) -> tuple[Entry, list[str]]:
     """Keep what the regrade has no better result for; return the entry, and what is kept why."""
-    report = graded.report if graded is not None else None
-    if report is None:
+    if graded is None or graded.report is None:
         place = new.folder / "submissions" / one.key
         if place.exists():
             shutil.rmtree(place)
@@ -228,6 +227,7 @@ def _merge(
             shutil.copytree(source, place)
         failed = graded is not None and old.report is not None
         return old, [f"could not be graded: {graded.problem}"] if failed and graded else []
+    report = new.read(one.key)
     if old.report is None:
         return entry_of(one, report), []
     before = {item.id: item for item in verdict(old.report).items}

@@ -16,9 +16,9 @@ from grader.batch.executors import LocalWorkers, Workers
 from grader.batch.finish import finish_batch
 from grader.batch.folder import BatchFolder
 from grader.batch.manifest import Manifest
+from grader.batch.outline import Outlines
 from grader.batch.pace import Left, Pace
 from grader.batch.queue import Piece, TaskQueue
-from grader.batch.sharing import Sharing
 from grader.batch.steps import Steps, why
 from grader.batch.tasks import KILLED, Failed, Result, Told, decode_result, encode
 from grader.errors import GraderError
@@ -92,7 +92,7 @@ def grade_batch(
     Returns
     -------
     tuple of Entry
-        One a submission, by key.
+        One a submission, by key; with outlines of the reports, which are in the folder.
 
     Raises
     ------
@@ -136,7 +136,7 @@ class _Batch:
         )
         self._running: dict[Future[bytes], tuple[Piece, float]] = {}
         self._entries: list[Entry] = []
-        self._sharing = Sharing()
+        self._outlines = Outlines()
 
     def run(self) -> list[Entry]:
         """Perform all tasks; return an entry for each submission."""
@@ -172,7 +172,7 @@ class _Batch:
 
     def _finished(self, entry: Entry) -> None:
         if entry.report is not None:
-            entry = msgspec.structs.replace(entry, report=self._sharing.share(entry.report))
+            entry = msgspec.structs.replace(entry, report=self._outlines.outline(entry.report))
         self._entries.append(entry)
         self._watcher.done(entry)
 

@@ -9,15 +9,16 @@ from collections.abc import Sequence
 import msgspec
 
 from grader.batch.cache import ResultCache
-from grader.batch.content_key import content_key
+from grader.batch.content_key import content_keys
 from grader.batch.folder import BatchFolder, entry_of
+from grader.batch.reading import Reading, read
 from grader.batch.source import Handed
 from grader.checks import better_cifar
 from grader.errors import GraderError
-from grader.intake import Rejection, read_archive, read_archive_bytes
+from grader.intake import Rejection, read_archive_bytes
 from grader.model import Entry, Graded, ItemResult, Judged, Report, Submission
 from grader.overrides import Override
-from grader.pipeline import Plan, flags_of, make_report, number_of
+from grader.pipeline import Plan, make_report
 
 
 class Work:
@@ -70,15 +71,12 @@ class Work:
         self.over = False
         self.number: int | None = None
         started = time.monotonic()
-        taken_in = read_archive(one.path, plan.project.lab, one.name)
-        self._flags = flags_of(taken_in)
+        reading = read(one, plan.project.lab, cache)
+        self._head, self._flags = reading.head, reading.flags
         pictures: dict[str, bytes] = {}
-        if isinstance(taken_in, Rejection):
-            self._head: Submission | Rejection = taken_in
-        else:
-            self._head = msgspec.structs.replace(taken_in, files={})
-            self.number = number_of(taken_in, self.plan)
-            pictures = self._recall(taken_in)
+        if reading.refused is None:
+            self.number = one.seed if one.seed is not None else reading.number
+            pictures = self._recall(reading)
         self.seconds = {"intake": time.monotonic() - started}
         self.report = self._write(pictures) if self._tells_something() else None
 
@@ -142,13 +140,13 @@ class Work:
         """Return the submission's entry, as far as it is known."""
         return entry_of(self.one, self.report)
 
-    def _recall(self, submission: Submission) -> dict[str, bytes]:
+    def _recall(self, reading: Reading) -> dict[str, bytes]:
         """Find what was judged before; return the pictures that belong to it."""
         pictures: dict[str, bytes] = {}
         asked = {item for item in self.plan.items if item != better_cifar.ITEM}
         if self.plan.dataset is not None:
             asked |= {better_cifar.ITEM} & set(self.plan.items)
-        self._keys = {item: content_key(submission, self.plan, item) for item in asked}
+        self._keys = content_keys(reading, self.plan, asked)
         for item, key in self._keys.items():
             judged = self._cache.load(key)
             if judged is None:

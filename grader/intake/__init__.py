@@ -10,7 +10,7 @@ Everything stays in memory. A student's fault is a value, never an exception:
     archive, folder the two ways in
 """
 
-from grader.intake.archive import read_archive, read_archive_bytes
+from grader.intake.archive import archive_digest, read_archive, read_archive_bytes
 from grader.intake.archive_name import ArchiveName, read_name
 from grader.intake.folder import NOT_PACKED, read_folder
 from grader.intake.rejection import Rejection
@@ -20,6 +20,7 @@ __all__ = [
     "NOT_PACKED",
     "ArchiveName",
     "Rejection",
+    "archive_digest",
     "listed",
     "quoted",
     "read_archive",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from types import MappingProxyType
 
@@ -41,25 +44,37 @@ def read_archive(path: Path, lab: Lab, name: str | None = None) -> Submission | 
     GraderError
         If the file is missing, is no plain file or cannot be read: the operator's fault.
     """
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a named pipe would be waited on forever
-            raise GraderError(f"{path} is not a file.", "Name a zip.")
-        with path.open("rb") as file:
-            data = file.read(lab.intake.archive_mib * _MIB + 1)
-            digest = hashlib.sha256(data)
-            if len(data) > lab.intake.archive_mib * _MIB:
-                while chunk := file.read(_MIB):
-                    digest.update(chunk)
-    except OSError as error:
-        raise GraderError(
-            f"{path} could not be read ({error.strerror}).", "Check the path and its permissions."
-        ) from error
+    with _opened(path) as file:
+        data = file.read(lab.intake.archive_mib * _MIB + 1)
+        digest = hashlib.sha256(data)
+        if len(data) > lab.intake.archive_mib * _MIB:
+            while chunk := file.read(_MIB):
+                digest.update(chunk)
     return _take_in(name or path.name, data, digest.hexdigest(), lab)
 
 
 def read_archive_bytes(file_name: str, data: bytes, lab: Lab) -> Submission | Rejection:
     """Read one zip that is in memory already, such as an upload; as `read_archive` otherwise."""
     return _take_in(file_name, data, hashlib.sha256(data).hexdigest(), lab)
+
+
+def archive_digest(path: Path) -> str:
+    """Return the SHA-256 of an archive, as hex, as `read_archive` would; raises as that does."""
+    with _opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BufferedReader]:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a named pipe would be waited on forever
+            raise GraderError(f"{path} is not a file.", "Name a zip.")
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise GraderError(
+            f"{path} could not be read ({error.strerror}).", "Check the path and its permissions."
+        ) from error
 
 
 def _take_in(file_name: str, data: bytes, sha256: str, lab: Lab) -> Submission | Rejection:

@@ -28,6 +28,10 @@ def _no_pictures(_entry: Entry) -> Mapping[str, Thumbnail]:
     return {}
 
 
+def _at_hand(entry: Entry) -> Report | None:
+    return entry.report
+
+
 class ClassFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the page is made from.
 
@@ -40,7 +44,7 @@ class ClassFacts(msgspec.Struct, frozen=True, kw_only=True):
     seed : int
         The grading seed.
     entries : tuple of Entry
-        Every submission.
+        Every submission; outlines of the reports will do.
     remarks : mapping of str to tuple of str
         What else a batch has to say about its source, sentences by heading.
     likeness : Likeness or None
@@ -48,6 +52,10 @@ class ClassFacts(msgspec.Struct, frozen=True, kw_only=True):
     pictures : callable
         Returns a submission's small pictures by their artefacts' names. It is called for one
         submission after the other, so that never all of them are in memory.
+    whole : callable
+        Returns a submission's whole report, in the same way.
+    made_from : str
+        Digest of all of this, for the page to say; empty where nobody asks.
     """
 
     lab: Lab
@@ -57,6 +65,8 @@ class ClassFacts(msgspec.Struct, frozen=True, kw_only=True):
     remarks: Mapping[str, tuple[str, ...]] = {}
     likeness: Likeness | None = None
     pictures: Callable[[Entry], Mapping[str, Thumbnail]] = _no_pictures
+    whole: Callable[[Entry], Report | None] = _at_hand
+    made_from: str = ""
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -169,6 +179,7 @@ def class_page(facts: ClassFacts) -> Iterator[bytes]:
         link_for=_link_for(places),
         limits=LIMITS,
         pictures_of=lambda row: _pictures_of(row, facts.pictures(entries[row.key])),
+        whole_of=lambda row: facts.whole(entries[row.key]),
         waiting=sum("review" in row.kinds.split() for row in rows),
         broken=sum("regrade" in row.kinds.split() for row in rows),
         unfinished=sum("pending" in row.kinds.split() for row in rows),

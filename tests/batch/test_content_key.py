@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from grader.batch.cache import ResultCache
-from grader.batch.content_key import content_key
+from grader.batch.content_key import content_keys
+from grader.batch.reading import reading_of
 from grader.demo import EXAMPLES, example_files
 from grader.lab import Project
 from grader.model import Identity, ItemResult, Judged, Outcome, Submission
@@ -33,7 +34,7 @@ def submission(project: Project, **changes: bytes) -> Submission:
 def keys(project: Project, one: Submission, seed: int = 1) -> dict[str, str]:
     items = [line.id for line in project.lab.rubric]
     plan = Plan(project, None, seed, items)
-    return {item: content_key(one, plan, item) for item in items}
+    return content_keys(reading_of(one), plan, items)
 
 
 def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
@@ -81,7 +82,7 @@ def test_another_number_of_the_student_s_changes_what_uses_the_data(project: Pro
     one = submission(project)
     plan = Plan(project, None, 1, [line.id for line in project.lab.rubric])
     other = msgspec.structs.replace(plan, student_seed=7)
-    after = {item: content_key(one, other, item) for item in plan.items}
+    after = content_keys(reading_of(one), other, plan.items)
     assert changed(keys(project, one), after) == {"plots", "better_cifar"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,11 +13,13 @@ from grader.batch import pictures
 from grader.batch.finish import PAGE, finish_batch
 from grader.batch.folder import BatchFolder
 from grader.batch.manifest import Manifest
+from grader.batch.outline import Outlines
 from grader.batch.source import Handed
 from grader.lab import Project
 from grader.model import Graded
-from grader.overrides import Override, write_overrides
+from grader.overrides import Override, apply_overrides, write_overrides
 from grader.picture import as_png
+from grader.report.class_page import ClassFacts, class_page
 from grader.report.thumbnail import Thumbnail
 from tests.report.html_page import Page
 from tests.report.samples import report_of
@@ -72,12 +75,58 @@ def test_small_pictures_are_made_once_and_again_if_damaged(
     monkeypatch.setattr(pictures, "make_thumbnail", making)
     for _ in range(2):
         assert finish(folder, project).all("img")[0]["src"] == "data:image/png;base64,c21hbGw="
+        (folder.folder / PAGE).unlink()
     assert made == [PLOT]
     (kept,) = (folder.folder / pictures.FOLDER).iterdir()
     kept.write_bytes(b"torn")
     finish(folder, project)
     assert made == [PLOT, PLOT]
     assert msgspec.msgpack.decode(kept.read_bytes(), type=Thumbnail).width == 1
+
+
+def test_a_page_is_made_again_only_if_something_in_it_changed(
+    folder: BatchFolder, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def making(facts: ClassFacts) -> Iterator[bytes]:
+        made.append(facts.made_from)
+        return class_page(facts)
+
+    monkeypatch.setattr("grader.batch.finish.class_page", making)
+    for _ in range(2):
+        finish(folder, project)
+    assert len(made) == 1
+    report = folder.read("BOB")
+    later = msgspec.structs.replace(report, graded_at="2026-11-30T10:00:00+00:00")
+    folder.rewrite("BOB", later)
+    assert "graded 2026-11-30T10:00:00+00:00" in finish(folder, project).text
+    (folder.artefacts_path("ADA") / "plots" / "student-1.png").write_bytes(PLOT[:-1])
+    finish(folder, project)
+    assert len(set(made)) == len(made) == 3
+    (folder.folder / PAGE).write_bytes(b"<html>")
+    assert "2 submissions" in finish(folder, project).text
+
+
+def test_outlines_are_enough_for_a_page_and_a_decision_loses_nothing_of_the_report(
+    folder: BatchFolder, project: Project
+) -> None:
+    whole = finish(folder, project).text
+    (folder.folder / PAGE).unlink()
+    outlines = Outlines()
+    entries = [
+        msgspec.structs.replace(entry, report=outlines.outline(entry.report))
+        for entry in folder.entries()
+        if entry.report is not None
+    ]
+    finish_batch(folder, folder.manifest(), entries, project)
+    assert Page((folder.folder / PAGE).read_bytes()).text == whole
+    before = folder.read("ADA")
+    sha = before.submission.sha256
+    decision = Override(sha, "plots", 8.0, "Bob", "2026-11-24T10:00:00+01:00", "no labels")
+    write_overrides(folder.overrides_path, [decision])
+    finish_batch(folder, folder.manifest(), entries, project)
+    assert folder.read("ADA") == apply_overrides(before, [decision], "ADA") != before
 
 
 def test_a_picture_that_is_gone_is_linked_and_loses_no_page(

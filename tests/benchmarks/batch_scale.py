@@ -2,15 +2,20 @@
 
     python tests/benchmarks/batch_scale.py [--sizes 10,100,1000] [--jobs 2]
 
-Each size is a batch of its own, in a fork of this process, into a fresh folder with a fresh cache:
-submissions that differ in a comment, of which structure and the relu item are graded, in plain
-processes (the memory is the grader's, and a sandbox's start would only make it take longer). Then
-the same batch is run again, with nothing changed.
+Each size is a batch of its own, in a fork of this process, into a fresh folder with a fresh cache.
+
+First, submissions that differ in a comment are graded, of which structure and the relu item are
+judged, in plain processes (the memory is the grader's, and a sandbox's start would only make it
+take longer); then the same batch is run again.
+
+Then classes of which every item was judged are run again with nothing changed. To have a large one
+without hours of training, a right example and the template are graded once, with short trainings,
+and what was found is put into the cache under the keys of copies of them that differ in a comment.
 
 Memory is looked at ten times a second: the resident set of the batch's own process at its largest,
 and the sum over it and all its descendants of what each has to itself and its share of what they
-share (PSS, Linux). A run again is wall and CPU time of the whole batch, its start and its end
-included, by submission.
+share (PSS, Linux). A run again is wall and CPU time of the whole batch by submission, from listing
+the archives to the class's page; what is left out is the start of Python and its modules.
 """
 
 from __future__ import annotations
@@ -22,25 +27,35 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import msgspec
+
 from grader.batch.cache import ResultCache
+from grader.batch.content_key import content_keys
+from grader.batch.enrolment import enrol
 from grader.batch.folder import BatchFolder
 from grader.batch.manifest import Manifest
+from grader.batch.reading import reading_of
 from grader.batch.runner import Settings, Watcher, grade_batch
-from grader.batch.source import Handed
-from grader.demo import zip_files
-from grader.lab import find_project
-from grader.pipeline import Plan
+from grader.batch.source import read_source
+from grader.dataset.store import demo_dataset
+from grader.demo import EXAMPLES, example_files, zip_files
+from grader.intake import read_archive
+from grader.lab import Project, find_project
+from grader.model import Judged
+from grader.pipeline import Plan, grade
 from grader.sandbox.process import ProcessSandbox
 from grader.suite.implementations import right_solution
 
 ITEMS = ("structure", "relu")
 SEED = 1
 PAUSE = 0.1
+LAB = "LAB3"
 
 
 class Took(NamedTuple):
@@ -96,48 +111,117 @@ def _family(process: int) -> list[int]:
     return family
 
 
+def first_time(plan: Plan, size: int, jobs: int) -> tuple[Took, Took]:
+    """Grade a class of right solutions, then again."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        archives = write_archives(place, [right_solution(plan.project)], size)
+        cache = ResultCache(place / "cache")
+        batch = partial(run_batch, archives, place / "out", plan, cache, jobs)
+        return watched(batch), watched(batch)
+
+
+def from_kept(plan: Plan, size: int, jobs: int, known: list[dict[str, Judged]]) -> Took:
+    """Run a class again whose results are those of examples."""
+    examples = [example_files(plan.project, example) for example in EXAMPLES[: len(known)]]
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        archives = write_archives(place, examples, size)
+        cache = ResultCache(place / "cache")
+        for number, path in enumerate(sorted(archives.iterdir())):
+            reading = reading_of(read_archive(path, plan.project.lab))
+            judged = known[number % len(known)]
+            for item, key in content_keys(reading, plan, plan.items).items():
+                cache.save(key, judged[item])
+        batch = partial(run_batch, archives, place / "out", plan, cache, jobs)
+        watched(batch)
+        return watched(batch)
+
+
+def judge_examples(plan: Plan, count: int) -> list[dict[str, Judged]]:
+    """Grade examples, a right one and a wrong one; return what was found by item."""
+    found = []
+    with tempfile.TemporaryDirectory() as name:
+        for example in EXAMPLES[:count]:
+            path = Path(name) / example.archive
+            path.write_bytes(zip_files(example_files(plan.project, example), None))
+            graded = grade(path, plan)
+            found.append(
+                {
+                    item.id: Judged(item, {name: graded.artefacts[name] for name in item.artefacts})
+                    for item in graded.report.items
+                    if item.id in plan.items
+                }
+            )
+    return found
+
+
+def write_archives(place: Path, examples: list[dict[str, bytes]], size: int) -> Path:
+    """Write so many archives, in turn of each example, that differ in a comment."""
+    folder = place / "archives"
+    folder.mkdir()
+    for number in range(size):
+        files = examples[number % len(examples)]
+        own = files["layers/relu.py"] + b"# %d\n" % number
+        name = "".join(chr(ord("A") + int(digit)) for digit in f"{number:04}")
+        data = zip_files({**files, "layers/relu.py": own}, None)
+        (folder / f"STUDENT_{name}_{LAB}.zip").write_bytes(data)
+    return folder
+
+
+def run_batch(archives: Path, out: Path, plan: Plan, cache: ResultCache, jobs: int) -> None:
+    """Do what `grader batch` does once its modules are loaded."""
+    found = read_source(archives, plan.project.lab, out / "archives")
+    handed = enrol(found.handed, None, plan.project.lab.lab.name).handed
+    manifest = Manifest(
+        source=archives, sandbox="process", items=tuple(plan.items), seed=SEED, handed=handed
+    )
+    entries = grade_batch(manifest, plan, BatchFolder(out), cache, Settings(jobs), Watcher())
+    if any(entry.needs_regrade for entry in entries):
+        raise RuntimeError("something could not be graded")
+
+
+def quick_plan(project: Project) -> Plan:
+    """Return a plan for all items, on small data, with short trainings of the reference."""
+    settings = msgspec.structs.replace(project.lab.baseline, epochs=2, runs=2, hidden=20)
+    lab = msgspec.structs.replace(project.lab, baseline=settings)
+    items = tuple(line.id for line in lab.rubric)
+    quick = msgspec.structs.replace(project, lab=lab)
+    return Plan(quick, ProcessSandbox(), SEED, items, demo_dataset())
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--sizes", default="10,100,1000")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
-    project = find_project()
-    solution = right_solution(project)
-    plan = Plan(project, ProcessSandbox(), SEED, ITEMS)
-    print(f"structure and relu of right solutions, {arguments.jobs} jobs, in plain processes")
+    sizes = [int(size) for size in arguments.sizes.split(",")]
+    project, jobs = find_project(), arguments.jobs
+    print(f"structure and relu of right solutions, {jobs} jobs, in plain processes")
     print("submissions   own RSS   all PSS   first time, each   again, each")
-    for size in map(int, arguments.sizes.split(",")):
-        with tempfile.TemporaryDirectory() as name:
-            place = Path(name)
-            handed = []
-            for number in range(size):
-                own = solution["layers/relu.py"] + b"# %d\n" % number
-                files = {**solution, "layers/relu.py": own}
-                path = place / f"STUDENT_N{number:04}_LAB3.zip"
-                path.write_bytes(zip_files(files, None))
-                handed.append(Handed(f"n{number:04}", path, path.name))
-            manifest = Manifest(
-                source=place, sandbox="process", items=ITEMS, seed=SEED, handed=tuple(handed)
-            )
-            folder, cache = BatchFolder(place / "graded"), ResultCache(place / "cache")
-
-            def run(
-                manifest: Manifest = manifest,
-                folder: BatchFolder = folder,
-                cache: ResultCache = cache,
-            ) -> None:
-                settings = Settings(arguments.jobs)
-                entries = grade_batch(manifest, plan, folder, cache, settings, Watcher())
-                if any(entry.needs_regrade for entry in entries):
-                    raise RuntimeError("something could not be graded")
-
-            first, again = watched(run), watched(run)
+    for size in sizes:
+        took, again = first_time(Plan(project, ProcessSandbox(), SEED, ITEMS), size, jobs)
         print(
-            f"{size:11}   {first.own / 2**20:4.0f} MB   {first.together / 2**20:4.0f} MB   "
-            f"{first.cpu / size * 1e3:7.1f} ms CPU     {again.cpu / size * 1e3:6.1f} ms CPU, "
-            f"{again.wall / size * 1e3:.1f} ms wall"
+            f"{size:11}   {took.own / 2**20:4.0f} MB   {took.together / 2**20:4.0f} MB   "
+            f"{took.cpu / size * 1e3:8.1f} ms CPU   {again.cpu / size * 1e3:5.1f} ms CPU",
+            flush=True,
         )
+    quick = quick_plan(project)
+    whole = judge_examples(quick, 2)
+    tests = ("structure", *project.lab.test_items)
+    print("a class in which nothing changed: every second one is right, every other the template")
+    print("submissions   items                           own RSS   again, each")
+    for items in (tests, tuple(quick.items)):
+        plan = msgspec.structs.replace(quick, items=items)
+        what = "all, trained and plotted" if items == quick.items else "structure and all layers"
+        for size in sizes:
+            took = from_kept(plan, size, jobs, whole)
+            print(
+                f"{size:11}   {what:29}   {took.own / 2**20:4.0f} MB   "
+                f"{took.cpu / size * 1e3:5.1f} ms CPU, {took.wall / size * 1e3:.1f} ms wall",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -75,10 +75,10 @@ def _time(folder: Path, styles: dict[str, Files], template: Files, known: Hashes
         assert not isinstance(one, Rejection)
         code = {p: d for p, d in one.files.items() if p.endswith(".py") and d not in given}
         works.append(work_of(one.archive, code, known))
-    pairs = alike_pairs(works)
+    found = alike_pairs([work.short for work in works])
     comparing = time.process_time() - started
     print(
-        f"{CLASS} submissions, {len(pairs)} pairs listed: comparing takes "
+        f"{CLASS} submissions, {found.number} pairs listed: comparing takes "
         f"{comparing / reading:.1f} times the CPU of reading the archives "
         f"({1000 * comparing / CLASS:.0f} ms each here)"
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +18,7 @@ from grader.batch.likeness.fingerprint import (
     MOST_CODE,
     Fingerprint,
     Hashes,
+    ShortHashes,
     Work,
     fingerprint,
     template_hashes,
@@ -29,11 +31,13 @@ from grader.errors import GraderError
 from grader.intake import Rejection, read_archive
 from grader.lab import Lab, Project
 from grader.model import Entry, Submission
-from grader.report.likeness_report import LIKENESS_SCHEMA, LeftOut, Likeness
+from grader.report.likeness_report import LIKENESS_SCHEMA, CodePair, LeftOut, Likeness
 
 FILE = "likeness.json"
 MOST_PAIRS = 100
 """More are counted and not shown."""
+MOST_AT_ONCE = 16
+"""Submissions whose code is in memory whole, to show where two share it."""
 
 
 def find_likeness(
@@ -79,7 +83,8 @@ def _compare_all(
     handed = {one.key: one for one in manifest.handed}
     known = template_hashes(template)
     given = frozenset(hashlib.sha256(data).digest() for data in template.values())
-    works: list[Work] = []
+    compared: list[Entry] = []
+    own: list[ShortHashes] = []
     left_out: list[LeftOut] = []
     for entry in entries:
         submission = _read_again(entry, handed.get(entry.key), lab)
@@ -91,18 +96,38 @@ def _compare_all(
         if len(work.own) < LEAST_CODE:
             why = "it holds too little code that is not the template's"
             left_out.append(LeftOut(entry.key, "", why))
-        works.append(work)
-    pairs = alike_pairs(works)
+        compared.append(entry)
+        own.append(work.short)
+    found = alike_pairs(own, MOST_PAIRS)
+
+    @lru_cache(MOST_AT_ONCE)
+    def again(place: int) -> Work | None:
+        entry = compared[place]
+        submission = _read_again(entry, handed.get(entry.key), lab)
+        return (
+            None if isinstance(submission, str) else _work(entry.key, submission, known, given)[0]
+        )
+
     return Likeness(
         made_from=made_from,
         threshold=THRESHOLD,
-        compared=sum(len(work.own) >= LEAST_CODE for work in works),
-        code=tuple(compare(works[i], works[j], share) for share, i, j in pairs[:MOST_PAIRS]),
-        code_pairs=len(pairs),
+        compared=sum(len(one) >= LEAST_CODE for one in own),
+        code=tuple(_side_by_side(found.pairs, again)),
+        code_pairs=found.number,
         pictures=plot_groups(entries),
         archives=_same_archives(entries),
         left_out=tuple(left_out),
     )
+
+
+def _side_by_side(
+    pairs: Iterable[tuple[float, int, int]], work: Callable[[int], Work | None]
+) -> Iterator[CodePair]:
+    """Show where pairs share code; an archive that was changed meanwhile is in none."""
+    for share, i, j in pairs:
+        one, other = work(i), work(j)
+        if one is not None and other is not None:
+            yield compare(one, other, share)
 
 
 def _read_again(entry: Entry, handed: Handed | None, lab: Lab) -> Submission | str:

@@ -1,0 +1,44 @@
+"""Keeps of a class's reports what sums them up, so that a thousand fit in memory."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from grader.model import CaseResult, ItemResult, Report
+
+_T = TypeVar("_T")
+
+
+class Outlines:
+    """Makes outlines of reports: they name the same cases, and say of most that they passed.
+
+    An outline has everything but what was said about items and cases, how long a case took, and
+    what was printed: it is for counting, and the report itself stays on disk. What outlines have
+    in common is in memory once.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[object, object] = {}
+
+    def outline(self, report: Report) -> Report:
+        """Return what sums a report up."""
+        return msgspec.structs.replace(report, items=tuple(self._item(i) for i in report.items))
+
+    def _item(self, item: ItemResult) -> ItemResult:
+        return msgspec.structs.replace(
+            item,
+            description=self._same(item.description),
+            feedback=(),
+            output="",
+            cases=self._same(tuple(self._case(case) for case in item.cases)),
+        )
+
+    def _case(self, case: CaseResult) -> CaseResult:
+        return self._same(
+            CaseResult(case.id, case.suite, case.outcome, case.weight, about=case.about)
+        )
+
+    def _same(self, value: _T) -> _T:
+        return self._first.setdefault(value, value)  # type: ignore[return-value]
