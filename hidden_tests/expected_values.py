@@ -193,6 +193,34 @@ def gradient_descent(
     return current
 
 
+def linear_network_gradients(
+    parameters: Parameters, x: Array, t: Array
+) -> list[tuple[Array, Array]]:
+    """Return the gradients of the mean cross entropy of full layers alone.
+
+    Parameters
+    ----------
+    parameters : sequence of (W, b)
+        Such that all outputs are positive.
+    x : ndarray of shape (n_b, n_f)
+    t : ndarray of shape (n_b, n_classes)
+
+    Returns
+    -------
+    list of (W_grad, b_grad)
+        In the order of `parameters`.
+    """
+    values = [x]
+    for W, b in parameters:
+        values.append(full(values[-1], W, b))
+    gradient = cross_entropy_gradient(values[-1], t)
+    found: list[tuple[Array, Array]] = []
+    for (W, _), layer_input in reversed(list(zip(parameters, values[:-1], strict=True))):
+        gradient, W_grad, b_grad = full_gradients(layer_input, W, gradient)
+        found.insert(0, (W_grad, b_grad))
+    return found
+
+
 def _logits(parameters: Parameters, x: Array) -> list[Array]:
     """Return the input and then every full layer's sums, before ReLU."""
     sums = [x]

@@ -80,7 +80,7 @@ def integers(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.int
 
 
 def laid_out(values: Array, layout: str) -> Array:
-    """Return equal values in another memory layout.
+    """Return a copy of values in another memory layout.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def laid_out(values: Array, layout: str) -> Array:
         If there is no such layout.
     """
     if layout == "fortran":
-        return np.asfortranarray(values)
+        return np.array(values, order="F")
     if layout == "strided":
         rows, columns = values.shape
         # What lies between the rows and columns of the view must not look like data.
@@ -153,7 +153,8 @@ def central_differences(function: Callable[[Array], float], at: Array, step: flo
     Parameters
     ----------
     function : callable
-        Takes an array shaped like `at` and returns a number. Gets a new array each time.
+        Takes an array shaped like `at` and returns a number. Gets a copy each time, which it may
+        overwrite.
     at : ndarray
         Where to take the gradient.
     step : float
@@ -168,5 +169,6 @@ def central_differences(function: Callable[[Array], float], at: Array, step: flo
         above, below = at.copy(), at.copy()
         above[index] += step
         below[index] -= step
-        gradient[index] = (function(above) - function(below)) / (above[index] - below[index])
+        difference = function(above.copy()) - function(below.copy())
+        gradient[index] = difference / (above[index] - below[index])
     return gradient

@@ -125,6 +125,8 @@ def test_backward_uses_the_input_of_the_last_forward(
     for rows in (n_b + 2, n_b):
         layer.forward(mixed_signs(rng, (rows, n_f)))
         layer.backward(rng.standard_normal((rows, n_f)))
+    # As for a prediction, which no backward follows.
+    layer.forward(mixed_signs(rng, (n_b, n_f)))
     layer.forward(x.copy())
     x_grad = layer.backward(y_grad.copy())
     compare.array("backward(y_grad)", x_grad, expected_values.relu_gradient(x, y_grad))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import expected_values
@@ -12,7 +13,7 @@ from diagnosis import Clues, Diagnosis, diagnose_pairs
 from layers import Sequential
 from random_inputs import LAYOUTS, integers, laid_out, one_hot
 from training_log import Step, epochs_of, rows_of, training_steps
-from trusted_layers import Network, trusted_network
+from trusted_layers import Network, linear_network, trusted_network
 
 # Numbers of full layers: with ReLU between them and softmax, networks of 1, 2, 4 and 12 layers.
 DEPTHS = {"one-layer": 0, "two-layers": 1, "four-layers": 2, "twelve-layers": 6}
@@ -80,8 +81,14 @@ def test_forward_returns_the_output_of_the_last_layer(
     full_layers: int, rng: np.random.Generator, compare: Comparison
 ) -> None:
     network, x, _ = network_and_batch(rng, full_layers)
-    y = Sequential(network.layers[:], network.loss).forward(x.copy())
+    sequential = Sequential(network.layers[:], network.loss)
+    y = sequential.forward(x.copy())
     compare.array("forward(x)", y, expected_values.network(network.parameters, x))
+    again = rng.standard_normal(x.shape)
+    y = sequential.forward(again.copy())
+    compare.array(
+        "forward(x) of another batch", y, expected_values.network(network.parameters, again)
+    )
 
 
 @pytest.mark.case(id="loss", weight=2, about="with a target, forward returns the loss")
@@ -158,6 +165,57 @@ def test_update_param_updates_every_layer_once(
 
 
 @pytest.mark.case(
+    id="update-everywhere",
+    weight=1,
+    about="update_param reaches layers with weights at any place, the last one too",
+)
+def test_update_param_reaches_full_layers_at_any_place(
+    rng: np.random.Generator, compare: Comparison
+) -> None:
+    widths = [int(width) for width in rng.integers(3, 7, size=4)]
+    # All positive, for there to be a cross entropy of what the last layer puts out.
+    network = linear_network(
+        [
+            (rng.uniform(0.2, 1.0, (n_o, n_i)), rng.uniform(0.2, 1.0, n_o))
+            for n_i, n_o in pairwise(widths)
+        ]
+    )
+    x, t = (
+        rng.uniform(0.2, 1.0, (5, widths[0])),
+        one_hot(rng.integers(0, widths[-1], 5), widths[-1]),
+    )
+    lr = float(rng.uniform(0.02, 0.06))
+    sequential = Sequential(network.layers[:], network.loss)
+    sequential.forward(x.copy(), t.copy())
+    sequential.backward()
+    sequential.update_param(lr)
+    updates = [len(network.journal.of(place, "update_param")) for place in network.full_places]
+    compare.require(
+        updates == [1, 1, 1],
+        f"each of three full layers must be updated once; were {updates} times",
+    )
+    gradients = expected_values.linear_network_gradients(network.parameters, x, t)
+    expected = [
+        (W - lr * W_grad, b - lr * b_grad)
+        for (W, b), (W_grad, b_grad) in zip(network.parameters, gradients, strict=True)
+    ]
+    compare_parameters(compare, network, expected)
+
+
+@pytest.mark.case(id="tuple-of-layers", weight=1, about="the layers may come in a tuple")
+def test_the_layers_may_come_in_a_tuple(rng: np.random.Generator, compare: Comparison) -> None:
+    network, x, t = network_and_batch(rng, full_layers=2)
+    sequential = Sequential(tuple(network.layers), network.loss)
+    probabilities = expected_values.network(network.parameters, x)
+    compare.array("forward(x)", sequential.forward(x.copy()), probabilities)
+    sequential.forward(x.copy(), t.copy())
+    sequential.backward()
+    sequential.update_param(0.3)
+    expected = expected_values.gradient_descent(network.parameters, [(x, t)], [0.3])
+    compare_parameters(compare, network, expected)
+
+
+@pytest.mark.case(
     id="training-by-hand", weight=2, about="forward, backward and update in turn, batch by batch"
 )
 def test_steps_by_hand_train_on_each_batch_in_turn(
@@ -209,6 +267,39 @@ def test_predict_names_the_class_of_highest_probability(
     clues = Clues(mistakes={Diagnosis.WRONG_AXIS: [np.argmax(probabilities, axis=0)]})
     predicted = Sequential(network.layers[:], network.loss).predict(x.copy())
     compare.labels("predict(x)", predicted, np.argmax(probabilities, axis=1), clues)
+
+
+@pytest.mark.case(
+    id="predict-unsure", weight=1, about="the likeliest class counts even where none is likely"
+)
+def test_predict_names_a_class_whose_probability_is_below_a_half(
+    rng: np.random.Generator, compare: Comparison
+) -> None:
+    network = trusted_network(rng, [7, 6])
+    labels = rng.permutation(np.arange(9) % 6)
+    # Scores of at least 1 for the class to find, and of at most 0.3 for the five others: its
+    # probability lies between 0.28 and 0.43.
+    scores = one_hot(labels, 6) + rng.uniform(0.0, 0.3, (9, 6))
+    W, b = network.parameters[0]
+    x = (scores - b) @ np.linalg.pinv(W).T
+    compare.labels("predict(x)", Sequential(network.layers[:], network.loss).predict(x), labels)
+
+
+@pytest.mark.case(
+    id="predict-last-layer", weight=1, about="predict goes through every layer, whichever is last"
+)
+def test_predict_asks_the_last_layer_whichever_it_is(
+    rng: np.random.Generator, compare: Comparison
+) -> None:
+    labels = rng.permutation(np.arange(8) % 5)
+    values = one_hot(labels, 5) + rng.uniform(0.0, 0.3, (8, 5))
+    W, b = rng.standard_normal((5, 6)), rng.standard_normal(5)
+    x = (values - b) @ np.linalg.pinv(W).T
+    # The last layer moves everything on by one: what it gets names other classes.
+    onward = np.roll(np.eye(5), 1, axis=0) * rng.uniform(0.5, 0.6, (5, 1))
+    network = linear_network([(W, b), (onward, np.zeros(5))])
+    predicted = Sequential(network.layers[:], network.loss).predict(x)
+    compare.labels("predict(x)", predicted, (labels + 1) % 5)
 
 
 @pytest.mark.case(

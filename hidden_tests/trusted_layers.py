@@ -204,7 +204,7 @@ class Network:
     Attributes
     ----------
     layers : list
-        Full layers with ReLU between them and softmax last.
+        Full layers with ReLU between them and softmax last, or full layers alone.
     loss : CrossEntropyLayer
     journal : Journal
         The calls to any of them.
@@ -253,4 +253,20 @@ def trusted_network(rng: np.random.Generator, widths: list[int]) -> Network:
         parameters.append((W, b))
         layers.append(FullLayer(journal, len(layers), W, b))
     layers.append(SoftMaxLayer(journal, len(layers)))
+    return Network(layers, CrossEntropyLayer(journal, len(layers)), journal, parameters)
+
+
+def linear_network(parameters: list[tuple[Array, Array]]) -> Network:
+    """Make a network of full layers alone, one right behind the other and one at the end.
+
+    Parameters
+    ----------
+    parameters : list of (W, b)
+
+    Returns
+    -------
+    Network
+    """
+    journal = Journal()
+    layers = [FullLayer(journal, place, W, b) for place, (W, b) in enumerate(parameters)]
     return Network(layers, CrossEntropyLayer(journal, len(layers)), journal, parameters)

@@ -147,7 +147,8 @@ def test_last_forward(rng: np.random.Generator) -> None:
     n_b, n_c = one_shape(rng)
     layer = CrossEntropyLayer()
     for number, rows in (("first", n_b + 2), ("second", n_b), ("third", n_b)):
-        batch = Batch(rng, (rows, n_c))
+        watched, batch = Batch(rng, (rows, n_c)), Batch(rng, (rows, n_c))
+        layer.forward(watched.x, watched.t)  # without a backward, to watch the loss
         loss = layer.forward(batch.x.copy(), batch.t.copy())
         check_number(loss, batch.loss, f"forward(x, t) of the {number} batch", LATEST)
         what = f"backward() after the {number} batch, of {rows} samples,"

@@ -3,7 +3,14 @@
 import numpy as np
 from draws import batch_shapes, memory_layouts, one_shape, whole_numbers
 from layers import ReluLayer
-from util import check_close, check_gradient, check_not_zero, check_unchanged, numerical_gradient
+from util import (
+    as_numbers,
+    check_close,
+    check_gradient,
+    check_not_zero,
+    check_unchanged,
+    numerical_gradient,
+)
 
 FORWARD = "y = max(x, 0), for each element by itself: np.maximum, not np.max."
 BACKWARD = "The input decides where the gradient passes, not the gradient's own sign."
@@ -114,8 +121,9 @@ def test_last_forward(rng: np.random.Generator) -> None:
         before = Inputs(rng, (rows, n_f))
         layer.forward(before.x)
         layer.backward(before.y_grad)
+    layer.forward(Inputs(rng, (n_b, n_f)).x)  # without a backward, as for a prediction
     layer.forward(drawn.x.copy())
-    what = "backward(y_grad) after two other batches"
+    what = "backward(y_grad) after three other batches"
     check_close(layer.backward(drawn.y_grad.copy()), drawn.x_grad, what, LATEST)
 
 
@@ -140,6 +148,7 @@ def test_update_changes_nothing(rng: np.random.Generator) -> None:
     layer.backward(drawn.y_grad.copy())
     layer.update_param(0.8)
     check_close(layer.forward(drawn.x.copy()), drawn.y, "forward(x) after update_param(0.8)")
+    check_close(layer.forward(-drawn.x), drawn.y - drawn.x, "forward(-x) after update_param(0.8)")
 
 
 def test_integers(rng: np.random.Generator) -> None:
@@ -172,7 +181,8 @@ def test_arguments_unchanged(rng: np.random.Generator) -> None:
     drawn = Inputs(rng, one_shape(rng))
     x, y_grad = drawn.x.copy(), drawn.y_grad.copy()
     layer = ReluLayer()
-    check_not_zero(layer.forward(x), "forward(x)")
+    y = as_numbers(layer.forward(x), "forward(x)", shapes=[x.shape])
+    check_not_zero(y, "forward(x)")
     check_not_zero(layer.backward(y_grad), "backward(y_grad)")
     check_unchanged(x, drawn.x, "The x given to forward")
     check_unchanged(y_grad, drawn.y_grad, "The y_grad given to backward")

@@ -16,6 +16,7 @@ from watched_layers import (
     after_descent,
     doubled,
     draw_network,
+    draw_trained_network,
     gradients_between,
     loss_of,
     training_steps,
@@ -26,6 +27,7 @@ FORWARD = "The output of each layer is the input of the next, however many layer
 TARGET = "With a target, return what loss.forward(output, target) returns."
 BACKWARD = "Each layer gets what the one behind it returned; the last, what the loss returned."
 STEP = "Each batch takes a forward with its labels, a backward and an update, in that order."
+LARGEST = "The index of the largest output of each row: np.argmax(..., axis=1)."
 PAIRS = "Cut or shuffle x and y in the same way: the same rows of both make a batch."
 TRAINED_LAYERS = (0, 1, 2, 5)
 """Networks of 1, 2, 4 and 10 layers."""
@@ -117,9 +119,11 @@ def test_forward(rng: np.random.Generator) -> None:
     for trained in TRAINED_LAYERS:
         network = draw_network(rng, trained, n_f=4)
         x, _ = draw_batch(rng, network, int(rng.integers(2, 7)))
-        y = Sequential(network.layers[:], network.loss).forward(x.copy())
+        sequential = Sequential(network.layers[:], network.loss)
         what = f"forward(x) of a network of {len(network.layers)} layers"
-        check_close(y, values_between(network.start, x)[-1], what, FORWARD)
+        for batch, which in ((x, ""), (rng.normal(size=x.shape), ", for another batch")):
+            expected = values_between(network.start, batch)[-1]
+            check_close(sequential.forward(batch.copy()), expected, what + which, FORWARD)
 
 
 def test_loss(rng: np.random.Generator) -> None:
@@ -172,28 +176,53 @@ def test_backward(rng: np.random.Generator) -> None:
         require(updates == [], f"backward updated the layers {updates}; only update_param does.")
 
 
+def check_updated(network: Network, x: np.ndarray, t: np.ndarray, lr: float) -> None:
+    """Check what one update does to a network."""
+    sequential = Sequential(network.layers[:], network.loss)
+    sequential.forward(x.copy(), t.copy())
+    sequential.backward()
+    sequential.update_param(lr)
+    for layer in network.trained:
+        given = [
+            float(call.given)
+            for call in network.journal
+            if (call.method, call.place) == ("update", layer.place)
+        ]
+        require(
+            given == [lr],
+            f"update_param({lr:.3g}) updated layer {layer.place} of {len(network.layers)} "
+            f"with the rates {given}; once with {lr:.3g} is expected.",
+        )
+    check_trained(network, after_descent(network, [(x, t)], [lr]), "after update_param")
+
+
 def test_update_param(rng: np.random.Generator) -> None:
     """update_param updates every layer once, with the rate that it was given."""
     for trained in (1, 5):
         network = draw_network(rng, trained, n_f=3)
         x, t = draw_batch(rng, network, 6)
-        lr = float(rng.uniform(0.01, 0.05))
-        sequential = Sequential(network.layers[:], network.loss)
-        sequential.forward(x.copy(), t.copy())
-        sequential.backward()
-        sequential.update_param(lr)
-        for layer in network.trained:
-            given = [
-                float(call.given)
-                for call in network.journal
-                if (call.method, call.place) == ("update", layer.place)
-            ]
-            require(
-                given == [lr],
-                f"update_param({lr:.3g}) updated layer {layer.place} of {len(network.layers)} "
-                f"with the rates {given}; once with {lr:.3g} is expected.",
-            )
-        check_trained(network, after_descent(network, [(x, t)], [lr]), "after update_param")
+        check_updated(network, x, t, lr=float(rng.uniform(0.01, 0.05)))
+
+
+def test_update_everywhere(rng: np.random.Generator) -> None:
+    """update_param reaches layers with weights at any place, the last one too."""
+    for trained in (2, 4):
+        network = draw_trained_network(rng, trained, n_f=2)
+        x, t = rng.normal(size=(6, 2)), rng.normal(size=(6, 2 * 2**trained))
+        check_updated(network, x, t, lr=float(rng.uniform(0.001, 0.005)))
+
+
+def test_tuple_of_layers(rng: np.random.Generator) -> None:
+    """The layers may come in a tuple."""
+    network = draw_network(rng, 2, n_f=3)
+    x, t = draw_batch(rng, network, 4)
+    sequential = Sequential(tuple(network.layers), network.loss)
+    expected = values_between(network.start, x)[-1]
+    check_close(sequential.forward(x.copy()), expected, "forward(x) of a tuple of layers", FORWARD)
+    sequential.forward(x.copy(), t.copy())
+    sequential.backward()
+    sequential.update_param(0.04)
+    check_trained(network, after_descent(network, [(x, t)], [0.04]), "in a tuple of layers")
 
 
 def test_training_by_hand(rng: np.random.Generator) -> None:
@@ -225,6 +254,13 @@ def test_two_networks(rng: np.random.Generator) -> None:
         check_trained(network, expected, f"in the {name} of two networks")
 
 
+def input_for(network: Network, outputs: np.ndarray) -> np.ndarray:
+    """Return the rows of which a network with one trained layer makes these outputs."""
+    columns = outputs.shape[1]
+    at_0, at_1 = (values_between(network.start, np.full((1, columns), x))[-1] for x in (0, 1))
+    return (outputs - at_0) / (at_1 - at_0)
+
+
 def test_predict(rng: np.random.Generator) -> None:
     """Predict names the class of the largest output, for each sample."""
     few, more = int(rng.integers(2, 5)), int(rng.integers(6, 10))
@@ -234,14 +270,43 @@ def test_predict(rng: np.random.Generator) -> None:
         classes = [int(rng.integers(1, n_c))] if n_b == 1 else rng.permutation(n_b) % n_c
         outputs = rng.uniform(0.1, 0.9, size=(n_b, n_c)) + np.eye(n_c)[classes]
         outputs = outputs / np.sum(outputs, axis=1, keepdims=True)
-        at_0, at_1 = (values_between(network.start, np.full((1, n_c), x))[-1] for x in (0, 1))
-        x = (outputs - at_0) / (at_1 - at_0)
         check_classes(
-            Sequential(network.layers[:], network.loss).predict(x),
+            Sequential(network.layers[:], network.loss).predict(input_for(network, outputs)),
             [int(number) for number in classes],
             f"predict(x) for {n_b} samples and {n_c} classes",
-            "The index of the largest output of each row: np.argmax(..., axis=1).",
+            LARGEST,
         )
+
+
+def test_predict_unsure(rng: np.random.Generator) -> None:
+    """The most probable class counts, even where no class is probable."""
+    n_c = int(rng.integers(5, 8))
+    classes = rng.permutation(n_c)
+    # One class gets from 3/10 to 4/10, and the others share the rest: nothing is above a half.
+    most = rng.uniform(0.3, 0.4, size=(n_c, 1))
+    outputs = np.where(np.eye(n_c)[classes] == 1.0, most, (1.0 - most) / (n_c - 1))
+    network = draw_network(rng, 1, n_c)
+    check_classes(
+        Sequential(network.layers[:], network.loss).predict(input_for(network, outputs)),
+        [int(number) for number in classes],
+        f"predict(x) where no class of {n_c} has a probability of a half",
+        LARGEST,
+    )
+
+
+def test_predict_last_layer(rng: np.random.Generator) -> None:
+    """Predict goes through every layer, whichever is the last."""
+    network = draw_trained_network(rng, 2, n_f=2)
+    x = rng.normal(size=(30, 2))
+    outputs = values_between(network.start, x)[-1]
+    largest = np.sort(outputs, axis=1)
+    x = x[largest[:, -1] - largest[:, -2] > 1e-6]  # not where two are nearly equal
+    check_classes(
+        Sequential(network.layers[:], network.loss).predict(x.copy()),
+        [int(number) for number in np.argmax(values_between(network.start, x)[-1], axis=1)],
+        "predict(x) of a network that ends with a layer that has weights",
+        LARGEST + " Of the last layer's output, that is: it may be any layer.",
+    )
 
 
 def test_fit_every_row(rng: np.random.Generator) -> None:

@@ -150,8 +150,9 @@ def test_last_forward(rng: np.random.Generator) -> None:
     for rows in (n_b + 1, n_b):
         layer.forward(rng.normal(size=(rows, n_f)))
         layer.backward(rng.normal(size=(rows, n_f)))
+    layer.forward(rng.normal(size=(n_b, n_f)))  # without a backward, as for a prediction
     layer.forward(any_scores_of(rng, z))
-    what = "backward(y_grad) after two other batches"
+    what = "backward(y_grad) after three other batches"
     check_close(layer.backward(y_grad.copy()), input_gradient(z, y_grad), what, LATEST)
 
 

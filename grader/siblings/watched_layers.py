@@ -175,7 +175,8 @@ class Network:
     Attributes
     ----------
     layers : list
-        A trained layer, then fixed and trained ones in turn, and a fixed one in softmax's place.
+        A trained layer, then fixed and trained ones in turn, and a fixed one in softmax's place;
+        or trained ones alone.
     loss : Loss
     journal : list of Call
         All calls, in order.
@@ -213,6 +214,18 @@ def draw_network(rng: np.random.Generator, trained: int, n_f: int) -> Network:
             layers.append((Last if place == depth - 1 else Fixed)(place, journal, scale))
         start.append((scale, shift))
     return Network(layers, Loss(len(layers), journal), journal, start)
+
+
+def draw_trained_network(rng: np.random.Generator, trained: int, n_f: int) -> Network:
+    """Draw a network of trained layers alone; each has twice as many columns as the one before."""
+    journal: list[Call] = []
+    start: Parameters = []
+    for place in range(trained):
+        columns = (1, 2 ** (place + 1) * n_f)
+        scale = rng.uniform(0.4, 0.9, size=columns) * rng.choice([-1.0, 1.0], size=columns)
+        start.append((scale, rng.normal(size=columns)))
+    layers = [Trained(place, journal, W, b) for place, (W, b) in enumerate(start)]
+    return Network(layers, Loss(trained, journal), journal, start)
 
 
 def values_between(parameters: Parameters, x: np.ndarray) -> list[np.ndarray]:
