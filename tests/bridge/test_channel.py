@@ -312,6 +312,27 @@ def test_an_argument_of_an_earlier_call_may_change_at_any_later_reply(against: A
     assert (x.tolist(), y.tolist()) == ([1, 1], [1, 1, 1])
 
 
+def test_false_changes_reach_what_was_given_and_nothing_else(against: Any) -> None:
+    def script(peer: Peer) -> None:
+        first = peer.take().id
+        peer.send(protocol.Returned(first, values.array_to_wire(np.full(2, 6.0))))
+        second = peer.take().id
+        forged = [change(first, 0, np.full(2, 9.0)), change(second, 0, np.full(2, 8.0))]
+        peer.send(protocol.Returned(second, values.array_to_wire(np.full(2, 7.0)), forged))
+        third = peer.take().id
+        peer.send(protocol.Returned(third, None, [change(first, 1, np.zeros(2))]))
+
+    x, t = np.full(2, 5.0), np.full(2, 5.0)
+    kept = x.copy()
+    channel = against(script)
+    first = channel.call(1, "forward", (x,), {})
+    second = channel.call(1, "forward", (t,), {})
+    assert [x[0], t[0], kept[0], first[0], second[0]] == [9, 8, 5, 6, 7]
+    with pytest.raises(BrokenProtocol, match="a change to an argument that there was not"):
+        channel.call(1, "backward", (), {})
+    assert [kept[0], first[0], second[0]] == [5, 6, 7], "a result was taken for an argument"
+
+
 @pytest.mark.parametrize(
     ("index", "array"),
     [

@@ -10,7 +10,7 @@ from tests.hostile.attack import Attack
 # The connection and the request that is being answered, found as any student could find them.
 _CONNECTION = """
 import os, struct, sys, time
-from grader.bridge import protocol
+from grader.bridge import protocol, values
 from grader.bridge.frames import Stream
 
 def server_frame():
@@ -217,6 +217,39 @@ WIRE = (
         forms=tuple(_FORMS),
         outcome=Outcome.CRASHED,
         limits={"lost_processes": 100},
+        harmless=True,
+    ),
+    Attack(
+        name="false-changes",
+        tries="With every reply come changes, well formed and false, of all arrays that this and "
+        "earlier calls brought: to what the wrong answers are right for.",
+        item="cross_entropy",
+        neighbour="softmax",
+        code=f"""{_CONNECTION}
+held = []
+
+def forge(result):
+    "Reply with a result, and with ones in place of every array that the case has brought."
+    watched = server_frame().f_locals["self"]._watch._watched
+    changes = [
+        protocol.Mutation(one.request, one.index, values.array_to_wire(np.ones_like(one.array())))
+        for one in watched
+    ]
+    print("CANARY: forged", len(changes), "changes", flush=True)
+    send_instead(protocol.Returned(request().id, values.to_wire(result, None), changes))
+
+def forward(self, x, t):
+    held.append((x, t))  # What nobody holds is forgotten, and cannot be named any more.
+    self.gradient = np.zeros(x.shape)
+    self.gradient[:, 0] = -1 / len(x)
+    forge(0.0)
+
+def backward(self, y_grad=None):
+    forge(self.gradient)
+
+CrossEntropyLayer.forward, CrossEntropyLayer.backward = forward, backward
+""",
+        outcome=Outcome.FAILED,
         harmless=True,
     ),
     Attack(
