@@ -165,6 +165,8 @@ class ItemResult(msgspec.Struct, frozen=True):
         Names of the pictures that belong to it, such as `plots/student-1.png`; for staff.
     pictures : tuple of PictureFacts
         What was found of the student's plots; for staff, and to compare submissions by.
+    curves : tuple of LossCurve
+        How the losses of trainings went; for people, and never for points.
     decision : Decision or None
         What a person decided in the check's place.
     pending : bool
@@ -182,6 +184,7 @@ class ItemResult(msgspec.Struct, frozen=True):
     output: str = ""
     artefacts: tuple[str, ...] = ()
     pictures: tuple[PictureFacts, ...] = ()
+    curves: tuple[LossCurve, ...] = ()
     decision: Decision | None = None
     pending: bool = False
 
@@ -215,6 +218,28 @@ class PictureFacts(msgspec.Struct, frozen=True):
     ink: float
     digest: str
     likeness: str
+
+
+class LossCurve(msgspec.Struct, frozen=True):
+    """How the loss went while a network was trained.
+
+    Attributes
+    ----------
+    name : str
+        Which network, by its widths.
+    passes : tuple of float
+        At each point, how often as many rows had passed through the loss as there are training
+        images; increasing.
+    losses : tuple of float
+        The average loss since the point before.
+    diverged : bool
+        Whether the loss was no finite number, or beyond all bounds, after the last point.
+    """
+
+    name: str
+    passes: tuple[float, ...]
+    losses: tuple[float, ...]
+    diverged: bool
 
 
 class Decision(msgspec.Struct, frozen=True):

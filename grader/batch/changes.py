@@ -197,6 +197,7 @@ def _lasting(report: Report) -> Report:
         msgspec.structs.replace(
             item,
             output="",
+            curves=(),
             cases=tuple(msgspec.structs.replace(case, seconds=0.0) for case in item.cases),
         )
         for item in report.items

@@ -14,9 +14,9 @@ _T = TypeVar("_T")
 class Outlines:
     """Makes outlines of reports: they name the same cases, and say of most that they passed.
 
-    An outline has everything but what was said about items and cases, how long a case took, and
-    what was printed: it is for counting, and the report itself stays on disk. What outlines have
-    in common is in memory once.
+    An outline has everything but what was said about items and cases, how long a case took, what
+    was printed, and curves: it is for counting, and the report itself stays on disk. What outlines
+    have in common is in memory once.
     """
 
     def __init__(self) -> None:
@@ -32,6 +32,7 @@ class Outlines:
             description=self._same(item.description),
             feedback=(),
             output="",
+            curves=(),
             cases=self._same(tuple(self._case(case) for case in item.cases)),
         )
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from grader.bridge.loss_log import LossLog
 from grader.bridge.values import AnyArray
 
 WATCHED = ("fit", "predict", "forward", "update_param", "update_params")
@@ -49,6 +50,8 @@ class NetworkRecord:
         Whether it was asked about images that are not the ones given.
     answers : list of ndarray
         What it answered since its last fit.
+    losses : LossLog
+        How the loss went in all of its training.
     """
 
     def __init__(self) -> None:
@@ -58,6 +61,7 @@ class NetworkRecord:
         self.score: float | None = None
         self.transformed = False
         self.answers: list[AnyArray] = []
+        self.losses = LossLog()
 
 
 class Kept:
@@ -99,6 +103,8 @@ class NetworkWatch:
         self._fit: _Fit | None = None
         self._fits = 0
         self._seed: int | None = None
+        self._rows_given = 0
+        self._loss: tuple[int, Any] | None = None
         self._slice: tuple[AnyArray, AnyArray] | None = None
         self._probes = np.zeros((0, PROBED))
         self._places = np.zeros(0, int)
@@ -108,6 +114,7 @@ class NetworkWatch:
     ) -> None:
         """Note the data that the script was given."""
         self._seed = seed
+        self._rows_given = len(x_train)
         self._slice = None
         if y_slice is not None:
             self._slice = (x_slice, y_slice if y_slice.ndim == 1 else y_slice.argmax(axis=1))
@@ -134,7 +141,7 @@ class NetworkWatch:
         base.__new__ = staticmethod(make)  # type: ignore[assignment]
 
     def watch_loss(self, loss: type) -> None:
-        """Count the rows that pass through a loss, to tell epochs by."""
+        """Note what passes through a loss: rows, to tell epochs by, and what comes out."""
         forward = loss.__dict__.get("forward")
         if not isinstance(forward, FunctionType):
             return
@@ -142,9 +149,15 @@ class NetworkWatch:
 
         @functools.wraps(forward)
         def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
-            if watch._fit is not None and args:
-                watch._count(watch._fit, np.shape(args[0]))
-            return forward(self, *args, **kwargs)
+            rows = _rows(args[0]) if args else 0
+            if watch._fit is not None:
+                watch._count(watch._fit, rows)
+            value = forward(self, *args, **kwargs)
+            if watch._fit is not None:
+                watch._fit.losses.note(rows, value)
+            else:
+                watch._loss = (rows, value)
+            return value
 
         loss.forward = counted  # type: ignore[attr-defined]
 
@@ -204,6 +217,7 @@ class NetworkWatch:
                 return watch._watch_fit(self, record, method, args, kwargs)
             if name.startswith("update"):
                 record.trained, record.seed = True, watch._seed
+                watch._note_step(record)
                 return method(self, *args, **kwargs)
             watch._busy += 1
             try:
@@ -227,7 +241,8 @@ class NetworkWatch:
     ) -> Any:
         self._keep_if_best(network, record)
         self._fits += 1
-        self._fit = _Fit.of(self._fits, fit, network, args, kwargs)
+        self._fit = _Fit.of(self._fits, record.losses, fit, network, args, kwargs)
+        record.losses.pass_rows = self._fit.rows or self._rows_given
         self._say(self._fit)
         record.answers.clear()
         self._busy += 1
@@ -267,7 +282,7 @@ class NetworkWatch:
                 twin, note = copy.deepcopy(network), copy.copy(record)
             except Exception:
                 return
-        note.answers = []
+        note.answers, note.losses = [], copy.deepcopy(record.losses)
         self._kept = [kept for kept in self._kept if kept.original is not network]
         self._kept.append(Kept(twin, note, network))
 
@@ -279,6 +294,13 @@ class NetworkWatch:
             del record.answers[:-64]
             if not self._is_given(np.asarray(x)):
                 record.transformed = True
+
+    def _note_step(self, record: NetworkRecord) -> None:
+        """Take the last loss for that of a step that a script makes without `fit`."""
+        if self._loss is not None:
+            record.losses.pass_rows = record.losses.pass_rows or self._rows_given
+            record.losses.note(*self._loss)
+            self._loss = None
 
     def _is_given(self, x: AnyArray) -> bool:
         """Tell whether the first and the last row are images as they were given."""
@@ -292,8 +314,8 @@ class NetworkWatch:
                 return False
         return True
 
-    def _count(self, fit: _Fit, shape: tuple[int, ...]) -> None:
-        fit.rows_seen += shape[0] if shape else 0
+    def _count(self, fit: _Fit, rows: int) -> None:
+        fit.rows_seen += rows
         if time.monotonic() >= fit.next_word:
             self._say(fit)
 
@@ -306,8 +328,9 @@ class NetworkWatch:
 class _Fit:
     """A fit that is running."""
 
-    def __init__(self, number: int, rows: int, epochs: float) -> None:
+    def __init__(self, number: int, losses: LossLog, rows: int, epochs: float) -> None:
         self.number = number
+        self.losses = losses
         self.rows = rows
         self.epochs = epochs
         self.rows_seen = 0
@@ -317,6 +340,7 @@ class _Fit:
     def of(
         cls,
         number: int,
+        losses: LossLog,
         fit: FunctionType,
         network: Any,
         args: tuple[Any, ...],
@@ -329,4 +353,9 @@ class _Fit:
             named = list(bound.arguments.values())
             rows = len(named[1])
             epochs = float(bound.arguments.get("epochs", 0))
-        return cls(number, rows, epochs)
+        return cls(number, losses, rows, epochs)
+
+
+def _rows(x: Any) -> int:
+    shape = np.shape(x)
+    return shape[0] if shape else 0

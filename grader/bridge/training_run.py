@@ -92,7 +92,9 @@ class TrainingRun:
         -------
         list of dict
             For each its `layers`, a list of (class name, shape of W or an empty list); `fits`,
-            `seed`, `score` on the held-back slice, `transformed` inputs, number of `answers`.
+            `seed`, `score` on the held-back slice, `transformed` inputs, number of `answers`;
+            `losses`, a list of (rows so far, average loss since), and the `pass_rows` of an epoch;
+            `copied`, whether it is the watch's copy of one that was trained on.
         """
         return [
             {
@@ -103,6 +105,9 @@ class TrainingRun:
                 "score": self._score(kept),
                 "transformed": kept.record.transformed,
                 "answers": len(kept.record.answers),
+                "losses": kept.record.losses.points(),
+                "pass_rows": kept.record.losses.pass_rows,
+                "copied": kept.original is not None,
             }
             for kept in self._networks
         ]

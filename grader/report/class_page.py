@@ -183,10 +183,9 @@ def class_page(facts: ClassFacts) -> Iterator[bytes]:
         waiting=sum("review" in row.kinds.split() for row in rows),
         broken=sum("regrade" in row.kinds.split() for row in rows),
         unfinished=sum("pending" in row.kinds.split() for row in rows),
-        graded=sum(
-            row.report is not None and row.report.score is not None and not row.report.provisional
-            for row in rows
-        ),
+        graded=sum(_settled(row) and not _not_run(row) for row in rows),
+        in_part=sum(_settled(row) and bool(_not_run(row)) for row in rows),
+        not_run=sorted({id_ for row in rows if _settled(row) for id_ in _not_run(row)}),
     )
 
 
@@ -239,6 +238,17 @@ def _row(entry: Entry, number: int, alike: tuple[Alike, ...]) -> Row:
         kinds=" ".join(kinds),
         search=f"{name} {entry.key} {entry.archive}".lower(),
     )
+
+
+def _settled(row: Row) -> bool:
+    """Tell whether there is a score in which nothing is open."""
+    report = row.report
+    return report is not None and report.score is not None and not report.provisional
+
+
+def _not_run(row: Row) -> list[str]:
+    """Return the items that a score leaves out, as they were not asked for or could not be had."""
+    return [item.id for item in row.items.values() if item.outcome is Outcome.NOT_RUN]
 
 
 def _pictures_of(row: Row, small: Mapping[str, Thumbnail]) -> dict[str, ShownPictures]:

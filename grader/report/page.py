@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from grader.model import CaseResult, ItemResult, Outcome
 from grader.plain_text import printable
+from grader.report.loss_chart import loss_chart
 
 TEMPLATES = Path(__file__).with_name("templates")
 KEPT = "\n\t"
@@ -95,7 +96,9 @@ def _environment(folders: tuple[Path, ...]) -> jinja2.Environment:
     environment.globals.update(
         style=inline(TEMPLATES / "style.css"), script=inline(TEMPLATES / "page.js")
     )
-    environment.filters.update(counted=counted, number=number, parted=parted, words=words)
+    environment.filters.update(
+        counted=counted, loss_chart=loss_chart, number=number, parted=parted, words=words
+    )
     return environment
 
 

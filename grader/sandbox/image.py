@@ -33,6 +33,7 @@ WORKER_FILES: Final = (
     "bridge/frames.py",
     "bridge/host_object.py",
     "bridge/item_process.py",
+    "bridge/loss_log.py",
     "bridge/network_watch.py",
     "bridge/picture_reader.py",
     "bridge/protocol.py",

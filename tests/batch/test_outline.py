@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from grader.batch.outline import Outlines
-from grader.model import CaseResult, ItemResult, Outcome, Report, Suite
+from grader.model import CaseResult, ItemResult, LossCurve, Outcome, Report, Suite
 from tests.batch.batches import report_of
 
 
@@ -13,7 +13,15 @@ def report(seconds: float) -> Report:
     words = {"feedback": ("It is too small.",), "diagnostics": ("seed 1", "2 in place of 3")}
     case = CaseResult("full/a", Suite.HIDDEN, Outcome.FAILED, 2.0, seconds, "It adds.", **words)
     item = ItemResult(
-        "full", "full.py", 15.0, Outcome.FAILED, 0.0, feedback=("No.",), cases=(case,), output="Hi"
+        id="full",
+        description="full.py",
+        max_points=15.0,
+        outcome=Outcome.FAILED,
+        points=0.0,
+        feedback=("No.",),
+        cases=(case,),
+        output="Hi",
+        curves=(LossCurve("a", (1.0,), (2.0,), False),),
     )
     # As if read from a file: nothing is shared with another report yet.
     return msgspec.json.decode(msgspec.json.encode(report_of("ADA", item)), type=Report)
@@ -24,7 +32,7 @@ def test_an_outline_has_all_but_what_was_said_and_how_long_it_took() -> None:
     (item,) = whole.items
     (case,) = item.cases
     bare = msgspec.structs.replace(case, seconds=0.0, feedback=(), diagnostics=())
-    rest = msgspec.structs.replace(item, feedback=(), output="", cases=(bare,))
+    rest = msgspec.structs.replace(item, feedback=(), output="", curves=(), cases=(bare,))
     assert Outlines().outline(whole) == msgspec.structs.replace(whole, items=(rest,))
 
 

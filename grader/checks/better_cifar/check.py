@@ -11,6 +11,7 @@ import msgspec
 from grader.baseline.measure import Baseline, measure_baseline
 from grader.checks.better_cifar import sentences
 from grader.checks.better_cifar.desk import Desk, TestImages
+from grader.checks.better_cifar.loss_curves import loss_curves
 from grader.checks.better_cifar.suspicion import large_files, training_files
 from grader.checks.better_cifar.training import Ending, Measured, Training, train
 from grader.checks.better_cifar.verdict import Comparison, Standing, compare
@@ -168,7 +169,11 @@ def judge_training(
     finding = msgspec.structs.replace(finding, feedback=finding.feedback + remarks)
     staff = sentences.for_staff(training, baseline, comparison)
     pictures = {f"{ITEM}/figure-{n}.png": png for n, png in enumerate(training.figures, 1)}
-    return _judged(project, finding, staff, pictures, training.output)
+    judged = _judged(project, finding, staff, pictures, training.output)
+    curves = loss_curves(training, baseline)
+    return msgspec.structs.replace(
+        judged, result=msgspec.structs.replace(judged.result, curves=curves)
+    )
 
 
 class _Judge:

@@ -50,6 +50,9 @@ class Described(msgspec.Struct, frozen=True):
     score: float | None
     transformed: bool
     answers: int
+    losses: list[tuple[float, float]] = []
+    pass_rows: float = 0.0
+    copied: bool = False
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -153,6 +153,38 @@ def test_answers_in_several_batches_count_as_one(judge: Judge) -> None:
     assert "answered to the script" in diagnostics(judged)
 
 
+CURVES = {
+    "fit": f"net = {BETTER}\n" + FIT.replace("40", "5"),
+    "one epoch at a time": (
+        f"net = {BETTER}\nfor epoch in range(5):\n    " + FIT.replace("40", "1")
+    ),
+    "own loop without fit": HABITS["own loop without fit"].replace("40", "5"),
+}
+
+
+@pytest.mark.parametrize("habit", CURVES)
+def test_a_training_s_loss_is_carried_for_people_to_see(judge: Judge, habit: str) -> None:
+    judged = judge(data() + CURVES[habit])
+    own, *others, given = judged.result.curves
+    assert own.name == "3072-300-100-4, the one that is compared"
+    # Of a network that is fitted again and again, the best moment may be an earlier one.
+    assert max(curve.passes[-1] for curve in (own, *others)) == 5.0
+    assert len(others) <= (habit == "one epoch at a time")
+    assert len(own.losses) == len(own.passes) >= 4
+    # ln 4 for four classes, before anything is learned.
+    assert own.losses[-1] < own.losses[0] < 3
+    assert not own.diverged
+    assert given.name.startswith("the given network")
+    assert given.passes[:2] == (1.0, 2.0)
+
+
+def test_a_diverged_training_s_curve_ends_where_it_diverged(judge: Judge) -> None:
+    script = data() + f"net = {BETTER}\nnet.fit(x_train, y_train, epochs=5, lr=1e6)\n"
+    (own, *_) = judge(script).result.curves
+    assert own.diverged
+    assert own.passes == () or own.passes[-1] < 5.0
+
+
 def test_figures_are_collected_for_staff(judge: Judge) -> None:
     script = (
         data()
