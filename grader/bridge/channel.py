@@ -26,6 +26,9 @@ from grader.errors import GraderError
 # to read.
 MOST_TOLD = 32
 
+BREAKS = (DeadlinePassed, StreamClosed, BadFrame)
+"""What can go wrong in an exchange: from then on nothing can be believed of the channel."""
+
 _Request: TypeAlias = (
     protocol.Prepare
     | protocol.BeginCase
@@ -120,7 +123,7 @@ class Channel:
     def flush(self) -> None:
         """Wait for everything that was told; raises what the student's code raised meanwhile."""
         if self._told or self.fault is not None:
-            self._guarded(self._settle_told)
+            self._settle()
 
     def close(self) -> None:
         """Close the connection."""
@@ -144,47 +147,64 @@ class Channel:
         return self._random.getrandbits(62)
 
     def _tell(self, request: _Request, arrays: list[values.AnyArray] | None = None) -> None:
-        """Send a request and go on: its reply is read before the next one that is awaited.
+        """Have a request sent with the next one that is awaited, whose reply comes after its own.
 
         A case's many small steps (construct, set, set) then cost one wait instead of several.
         """
         if len(self._told) >= MOST_TOLD:
             self.flush()
-        self._guarded(lambda: self._stream.send(protocol.encode(request)))
-        self._expect(request, arrays)
+        self._send(request, arrays, self._stream.hold)
         if self._hosts:
             # Once student code can call back, the process takes whatever it receives before the
             # answer for a request made meanwhile, so that nothing may lie ready for it.
             self.flush()
 
-    def _expect(self, request: _Request, arrays: list[values.AnyArray] | None) -> None:
-        """Note that a reply will come, and which arrays it may tell changes of."""
+    def _ask(self, request: _Request, arrays: list[values.AnyArray] | None = None) -> Any:
+        """Send a request and wait for its result."""
+        self._send(request, arrays, self._stream.send)
+        return self._settle()
+
+    def _send(
+        self,
+        request: _Request,
+        arrays: list[values.AnyArray] | None,
+        send: Callable[[bytes], None],
+    ) -> None:
+        """Send a request, and note which arrays its reply may tell changes of."""
+        if self.fault is not None:
+            raise self.fault
+        try:
+            send(protocol.encode(request))
+        except BREAKS as error:
+            raise self._broken_by(error) from None
         self._told.append(request.id)
         if arrays:
             self._given.add(request.id, arrays)
 
-    def _ask(self, request: _Request, arrays: list[values.AnyArray] | None = None) -> Any:
-        """Send a request and wait for its result."""
-        self._guarded(lambda: self._stream.send(protocol.encode(request)))
-        self._expect(request, arrays)
-        return self._guarded(self._settle_told)
-
-    def _guarded(self, exchange: Callable[[], Any]) -> Any:
-        """Exchange messages; whatever breaks the channel becomes its fault for good."""
+    def _settle(self) -> Any:
+        """Read all awaited replies; return the last result, or raise the first error."""
         if self.fault is not None:
             raise self.fault
         try:
-            return exchange()
-        except DeadlinePassed:
-            self.fault = CaseTimedOut("your code did not finish in time")
-        except StreamClosed:
-            self.fault = ProcessLost("the process that ran your code ended before it answered")
-        except BadFrame as error:
-            self.fault = BrokenProtocol(f"the process that ran your code sent {error}")
-        raise self.fault
+            result, failed = self._read_told()
+        except BREAKS as error:
+            raise self._broken_by(error) from None
+        if failed is not None:
+            raise failed
+        return result
 
-    def _settle_told(self) -> Any:
-        """Read all awaited replies; return the last result, or raise the first error."""
+    def _broken_by(self, error: Exception) -> StudentFault:
+        """Return what broke the channel, which is its fault for good."""
+        if isinstance(error, DeadlinePassed):
+            self.fault = CaseTimedOut("your code did not finish in time")
+        elif isinstance(error, StreamClosed):
+            self.fault = ProcessLost("the process that ran your code ended before it answered")
+        else:
+            self.fault = BrokenProtocol(f"the process that ran your code sent {error}")
+        return self.fault
+
+    def _read_told(self) -> tuple[Any, Exception | None]:
+        """Read all awaited replies; return the last result and the first error."""
         failed: Exception | None = None
         result: Any = None
         while self._told:
@@ -197,21 +217,19 @@ class Channel:
             elif failed is None:
                 result = values.from_wire(reply.value, self._value_of)
         self._given.forget_old()
-        if failed is not None:
-            raise failed
-        return result
+        return result, failed
 
     def _receive_reply(self, number: int) -> protocol.Returned | protocol.Raised:
         """Receive the reply to one request, serving host objects until it comes."""
         while True:
             reply = protocol.decode(self._stream.receive(), protocol.replies)
             match reply:
+                case protocol.HostCall() | protocol.HostGet() | protocol.HostSet():
+                    self._stream.send(protocol.encode(self._serve(reply)))
                 case protocol.Returned() | protocol.Raised():
                     if reply.id != number:
                         raise BadFrame("a reply with another request's number")
                     return reply
-                case protocol.HostCall() | protocol.HostGet() | protocol.HostSet():
-                    self._stream.send(protocol.encode(self._serve(reply)))
                 case _:
                     raise BadFrame(f"an unexpected {type(reply).__name__}")
 

@@ -9,6 +9,8 @@ import time
 
 HEADER = struct.Struct(">I")
 READ_SIZE = 1 << 16
+MOST_HELD = 1 << 14
+"""Bytes of held frames from which on they are sent."""
 SHORTEST = 0.001
 """Seconds of the shortest time-out; 0 would mean none at all."""
 SLACK = 0.5
@@ -44,6 +46,7 @@ class Stream:
         self._connection = connection
         self._cap = cap
         self._pending = bytearray()
+        self._held = bytearray()
         self._deadline: float | None = None
         self._patience = 0.0
 
@@ -67,7 +70,7 @@ class Stream:
         except (BlockingIOError, ConnectionError):
             return False
 
-    def send(self, payload: bytes | bytearray) -> None:
+    def send(self, payload: bytes) -> None:
         """Send one frame.
 
         Raises
@@ -77,12 +80,76 @@ class Stream:
         StreamClosed, DeadlinePassed
             If the peer is gone, or does not read before `deadline`.
         """
+        frame = self._framed(payload)
+        if self._held:
+            frame = self._take_held() + frame
+        self._write(frame)
+
+    def hold(self, payload: bytes) -> None:
+        """Have one frame sent with the next one, or before the next wait for the peer.
+
+        Each write wakes the peer; what it need not have at once can do without that.
+
+        Raises
+        ------
+        BadFrame, StreamClosed, DeadlinePassed
+            As `send`.
+        """
+        self._held += self._framed(payload)
+        if len(self._held) > MOST_HELD:
+            self._write(self._take_held())
+
+    def receive(self) -> bytes | bytearray | memoryview:
+        """Receive one frame's payload.
+
+        Raises
+        ------
+        BadFrame
+            If the header announces more than the cap.
+        StreamClosed, DeadlinePassed
+            If the peer is gone, or does not write before `deadline`.
+        """
+        pending = self._pending
+        if not pending:
+            data = self._read()
+            if len(data) >= HEADER.size and len(data) == HEADER.size + self._length(data):
+                # What one read brought is most often one frame and nothing else.
+                return memoryview(data)[HEADER.size :]
+            pending += data
+        else:
+            self._check_time()
+        while len(pending) < HEADER.size:
+            pending += self._read()
+        end = HEADER.size + self._length(pending)
+        while len(pending) < end:
+            pending += self._read()
+        payload = pending[HEADER.size : end]
+        del pending[:end]
+        return payload
+
+    def fileno(self) -> int:
+        """Return the connection's file descriptor, for selectors."""
+        return self._connection.fileno()
+
+    def close(self) -> None:
+        """Close the connection; closing twice does no harm."""
+        self._connection.close()
+
+    def _framed(self, payload: bytes) -> bytes:
         if len(payload) > self._cap:
             raise BadFrame(
                 f"a message of {len(payload)} bytes is above the limit of {self._cap} bytes"
             )
-        rest: bytes | memoryview = HEADER.pack(len(payload)) + payload
-        while rest:
+        return HEADER.pack(len(payload)) + payload
+
+    def _take_held(self) -> bytes:
+        held = bytes(self._held)
+        self._held.clear()
+        return held
+
+    def _write(self, data: bytes) -> None:
+        rest: bytes | memoryview = data
+        while True:
             self._check_time()
             try:
                 sent = self._connection.send(rest, socket.MSG_DONTWAIT)
@@ -95,51 +162,32 @@ class Stream:
                     return
                 rest = memoryview(rest)[sent:]
 
-    def receive(self) -> bytes | bytearray:
-        """Receive one frame's payload.
-
-        Raises
-        ------
-        BadFrame
-            If the header announces more than the cap.
-        StreamClosed, DeadlinePassed
-            If the peer is gone, or does not write before `deadline`.
-        """
-        self._check_time()
-        self._read_at_least(HEADER.size)
-        (length,) = HEADER.unpack_from(self._pending)
+    def _length(self, data: bytes | bytearray) -> int:
+        """Return the length that a header announces, once it is known to be allowed."""
+        length: int
+        (length,) = HEADER.unpack_from(data)
         if length > self._cap:
             raise BadFrame(
                 f"a frame announces {length} bytes, above the limit of {self._cap} bytes"
             )
-        end = HEADER.size + length
-        self._read_at_least(end)
-        payload = self._pending[HEADER.size : end]
-        del self._pending[:end]
-        return payload
+        return length
 
-    def fileno(self) -> int:
-        """Return the connection's file descriptor, for selectors."""
-        return self._connection.fileno()
-
-    def close(self) -> None:
-        """Close the connection; closing twice does no harm."""
-        self._connection.close()
-
-    def _read_at_least(self, count: int) -> None:
-        while len(self._pending) < count:
-            self._check_time()
-            try:
-                # Looking for the answer in a loop would save being woken, and cost the core that
-                # it may be computed on: there are as many runs at once as cores.
-                data = self._connection.recv(READ_SIZE)
-            except BlockingIOError:
-                raise DeadlinePassed from None
-            except OSError as error:
-                raise StreamClosed(str(error)) from None
-            if not data:
-                raise StreamClosed("the other side closed the connection")
-            self._pending += data
+    def _read(self) -> bytes:
+        """Wait for bytes and return what there is of them."""
+        if self._held:
+            self._write(self._take_held())
+        self._check_time()
+        try:
+            # Looking for the answer in a loop would save being woken, and cost the core that it
+            # may be computed on: there are as many runs at once as cores.
+            data = self._connection.recv(READ_SIZE)
+        except BlockingIOError:
+            raise DeadlinePassed from None
+        except OSError as error:
+            raise StreamClosed(str(error)) from None
+        if not data:
+            raise StreamClosed("the other side closed the connection")
+        return data
 
     def _wait_for_room(self) -> None:
         """Wait until some of a frame can be written.

@@ -47,7 +47,7 @@ class HostRegistry:
         self._reach = reach
         self._canonical = {other: name for name, others in spellings.items() for other in others}
         self._objects: list[object] = []
-        self._numbers: dict[int, int] = {}
+        self._wires: dict[int, protocol.Host] = {}
         self._exceptions: list[Exception] = []
 
     def __len__(self) -> int:
@@ -56,25 +56,27 @@ class HostRegistry:
     def clear(self) -> None:
         """Forget every object and exception."""
         self._objects.clear()
-        self._numbers.clear()
+        self._wires.clear()
         self._exceptions.clear()
 
     def register(self, value: object) -> protocol.Host:
         """Return the object's handle, the same each time."""
-        number = self._numbers.get(id(value))
-        if number is None:
-            if len(self._objects) >= LARGEST_REGISTRY:
-                raise BadFrame("requests for more host objects than a case can need")
-            number = len(self._objects)
-            self._objects.append(value)
-            self._numbers[id(value)] = number
+        known = self._wires.get(id(value))
+        if known is not None:
+            return known
+        if len(self._objects) >= LARGEST_REGISTRY:
+            raise BadFrame("requests for more host objects than a case can need")
+        number = len(self._objects)
+        self._objects.append(value)
         methods = [
             name
             for name in self._spelled(self._reach.methods)
             if callable(getattr(value, self._name(name), None))
         ]
         poses_as = getattr(type(value), "poses_as", None)
-        return protocol.Host(number, methods, self._spelled(self._reach.attributes), poses_as)
+        wire = protocol.Host(number, methods, self._spelled(self._reach.attributes), poses_as)
+        self._wires[id(value)] = wire
+        return wire
 
     def find(self, number: int) -> object:
         """Return the object; BadFrame if there is none of that number."""
@@ -84,10 +86,10 @@ class HostRegistry:
 
     def call(self, number: int, method: str, args: list[Any], kwargs: dict[str, Any]) -> object:
         """Call a method within reach."""
-        target = self.find(number)
-        if self._name(method) not in self._reach.methods:
+        target, name = self.find(number), self._name(method)
+        if name not in self._reach.methods:
             raise AttributeError(f"this object has no method {method[:60]!r}")
-        return getattr(target, self._name(method))(*args, **kwargs)
+        return getattr(target, name)(*args, **kwargs)
 
     def get(self, number: int, name: str) -> object:
         """Read an attribute within reach."""

@@ -372,7 +372,7 @@ def encode(message: Wire) -> bytes:
     return _encoder.encode(message)
 
 
-def decode(payload: bytes | bytearray, decoder: msgspec.msgpack.Decoder[Any]) -> Any:
+def decode(payload: bytes | bytearray | memoryview, decoder: msgspec.msgpack.Decoder[Any]) -> Any:
     """Decode one payload with one of this module's decoders.
 
     Raises

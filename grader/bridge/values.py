@@ -43,9 +43,11 @@ def array_to_wire(array: AnyArray) -> protocol.Array:
         If the dtype is not in `DTYPES` in the machine's byte order or any other.
     """
     array = np.asarray(array)
-    if array.dtype.str not in DTYPES:
+    dtype = array.dtype.str
+    if dtype not in DTYPES:
         native = array.dtype.newbyteorder("=")
-        if native.str not in DTYPES:
+        dtype = native.str
+        if dtype not in DTYPES:
             raise Unwirable(f"an array of dtype {array.dtype}")
         array = array.astype(native)
     flags = array.flags
@@ -55,7 +57,7 @@ def array_to_wire(array: AnyArray) -> protocol.Array:
         layout, data = "F", array.tobytes("F")
     else:
         layout, data = "S", array.tobytes()
-    return protocol.Array(array.dtype.str, list(array.shape), layout, memoryview(data))
+    return protocol.Array(dtype, list(array.shape), layout, memoryview(data))
 
 
 def array_from_wire(wire: protocol.Array) -> AnyArray:
@@ -70,25 +72,26 @@ def array_from_wire(wire: protocol.Array) -> AnyArray:
     dtype = DTYPES.get(wire.dtype)
     if dtype is None:
         raise BadFrame(f"an array of unknown dtype {wire.dtype[:40]!r}")
-    if len(wire.shape) > MAX_DIMENSIONS or any(n < 0 for n in wire.shape):
-        raise BadFrame(f"an array of impossible shape {wire.shape[:MAX_DIMENSIONS]}")
-    if math.prod(wire.shape) * dtype.itemsize != len(wire.data):
+    shape = wire.shape
+    if len(shape) > MAX_DIMENSIONS or min(shape, default=0) < 0:
+        raise BadFrame(f"an array of impossible shape {shape[:MAX_DIMENSIONS]}")
+    size = math.prod(shape)
+    if size * dtype.itemsize != len(wire.data):
         raise BadFrame(
-            f"an array of shape {wire.shape} and dtype {wire.dtype} with {len(wire.data)} bytes"
+            f"an array of shape {shape} and dtype {wire.dtype} with {len(wire.data)} bytes"
         )
-    if math.prod(n or 1 for n in wire.shape) * dtype.itemsize > MAX_EXTENT:
-        # Only an empty array can get here, and numpy refuses to make one of such a shape.
-        raise BadFrame(f"an empty array of shape {wire.shape}")
-    flat = np.frombuffer(wire.data, dtype) if len(wire.data) else np.empty(0, dtype)
+    if not size and math.prod(n or 1 for n in shape) * dtype.itemsize > MAX_EXTENT:
+        # Numpy refuses to make one of such a shape.
+        raise BadFrame(f"an empty array of shape {shape}")
     if wire.layout == "C":
-        return flat.reshape(wire.shape).copy()
+        return np.ndarray(shape, dtype, wire.data).copy()
     if wire.layout == "F":
-        return flat.reshape(wire.shape, order="F").copy(order="F")
+        return np.ndarray(shape, dtype, wire.data, order="F").copy("F")
     if wire.layout == "S" and wire.shape:
         # Every second element along the last axis: a view that is contiguous in no order.
-        wide = np.zeros([*wire.shape[:-1], 2 * wire.shape[-1]], dtype)
+        wide = np.zeros([*shape[:-1], 2 * shape[-1]], dtype)
         view = wide[..., ::2]
-        view[...] = flat.reshape(wire.shape)
+        view[...] = np.ndarray(shape, dtype, wire.data)
         return view
     raise BadFrame(f"an array of unknown layout {wire.layout[:10]!r}")
 

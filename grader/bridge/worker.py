@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import io
 import os
 import resource
@@ -49,6 +50,8 @@ def main(address: str, token: str) -> None:
     dial = dial_at(address)
     stream = _greet(dial(), token)
     setup = protocol.decode(stream.receive(), protocol.orders)
+    # What item processes share with this one is not to be copied for the garbage collector's marks.
+    gc.freeze()
     try:
         _Worker(stream, dial, setup).run()
     except StreamClosed:

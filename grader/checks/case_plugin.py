@@ -80,9 +80,14 @@ class CasePlugin:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Judge a phase of the running case; the first failure stays."""
+        """Judge a phase of the running case."""
         # Afterwards: only then does a unittest's case say what went wrong in it.
         report = yield
+        self.judge(item, call)
+        return report
+
+    def judge(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """Judge a phase of the running case; the first failure stays."""
         case = item.stash[CASE]
         _, known = self._verdicts.get(item.nodeid, ("", None))
         if known is None or known.outcome is Outcome.PASSED:
@@ -92,7 +97,6 @@ class CasePlugin:
         self._verdicts[item.nodeid] = case.item, verdict
         if self.error is not None:
             item.session.shouldstop = "the grader itself failed"
-        return report
 
     def spend(self, seconds: float) -> None:
         """Count the time of one of the running case's phases."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import unittest
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -104,7 +105,7 @@ def _run_case(item: pytest.Item, following: pytest.Item | None, plugin: CasePlug
     """Run a case's phases and have them judged.
 
     As `pytest_runtest_protocol` does, without what it tells reporters: that takes a fifth of the
-    whole run, and there is nobody who listens.
+    whole run, and there is nobody who listens. Nor is a report made of what went well.
     """
     hooks = item.ihook
     phases: list[tuple[Literal["setup", "call", "teardown"], Callable[[], None]]] = [
@@ -112,15 +113,18 @@ def _run_case(item: pytest.Item, following: pytest.Item | None, plugin: CasePlug
         ("call", lambda: hooks.pytest_runtest_call(item=item)),
         ("teardown", lambda: hooks.pytest_runtest_teardown(item=item, nextitem=following)),
     ]
+    # What went wrong in a unittest's case is found out only when its report is made.
+    says_later = isinstance(getattr(item, "instance", None), unittest.TestCase)
     ready = True
     for name, phase in phases:
         if name == "call" and not ready:
             continue
         call = pytest.CallInfo.from_call(phase, name)
         ready = call.excinfo is None
-        if name == "call" or not ready:
-            # What went wrong in a unittest's case is found out only when its report is made.
+        if not ready or (name == "call" and says_later):
             hooks.pytest_runtest_makereport(item=item, call=call)
+        elif name == "call":
+            plugin.judge(item, call)
         else:
             plugin.spend(call.duration)
 

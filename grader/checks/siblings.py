@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Collection, Sequence
+from functools import cache
 
 import msgspec
 
@@ -21,9 +22,18 @@ SEEDS = 1000
 def sibling_ids(project: Project) -> tuple[str, ...]:
     """Return the case ids that have a sibling, such as `softmax/large-logits`, item by item."""
     return tuple(
-        f"{item}/{case_name(node.name)}"
+        f"{item}/{name}"
         for item in project.lab.test_items
-        for node in ast.parse((project.siblings / f"test_{item}.py").read_bytes()).body
+        for name in _cases_in((project.siblings / f"test_{item}.py").read_bytes())
+    )
+
+
+@cache
+def _cases_in(source: bytes) -> tuple[str, ...]:
+    """Return what a test file's functions are called in case ids; read once for a whole class."""
+    return tuple(
+        case_name(node.name)
+        for node in ast.parse(source).body
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     )
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.bridge.frames import HEADER, BadFrame, DeadlinePassed, Stream, StreamClosed
+from grader.bridge.frames import HEADER, MOST_HELD, BadFrame, DeadlinePassed, Stream, StreamClosed
 
 CAP = 1 << 16
 # How long after its deadline a read or write may go on.
@@ -88,9 +88,61 @@ def test_a_frame_larger_than_every_buffer_goes_both_ways(
         near, far = Stream(ours, 1 << 24), Stream(theirs, 1 << 24)
         near.deadline = time.monotonic() + 10
         payload = bytes(range(256)) * (1 << 15)
-        in_background(lambda: far.send(far.receive()))
+        in_background(lambda: far.send(bytes(far.receive())))
         near.send(payload)
         assert near.receive() == payload
+
+
+def test_what_is_held_goes_out_with_the_next_frame_and_before_it(
+    pair: tuple[socket.socket, Stream],
+) -> None:
+    peer, stream = pair
+    peer.setblocking(False)
+    stream.hold(b"construct")
+    stream.hold(b"set")
+    with pytest.raises(BlockingIOError):
+        peer.recv(1)
+    stream.send(b"call")
+    assert peer.recv(CAP) == frame(b"construct") + frame(b"set") + frame(b"call")
+    stream.send(b"again")
+    assert peer.recv(CAP) == frame(b"again")
+
+
+def test_what_is_held_goes_out_before_the_peer_is_waited_for(
+    pair: tuple[socket.socket, Stream], in_background: Callable[[Callable[[], object]], None]
+) -> None:
+    peer, stream = pair
+    far = Stream(peer, CAP)
+    in_background(lambda: far.send(bytes(far.receive())))
+    stream.hold(b"answer me")
+    assert stream.receive() == b"answer me"
+
+
+def test_frames_that_have_come_are_read_before_what_is_held_goes_out(
+    pair: tuple[socket.socket, Stream],
+) -> None:
+    peer, stream = pair
+    peer.sendall(frame(b"one") + frame(b"two"))
+    for payload in (b"one", b"two"):
+        assert stream.receive() == payload
+        stream.hold(b"reply to " + payload)
+    peer.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        peer.recv(1)
+    stream.send(b"")
+    assert peer.recv(CAP) == frame(b"reply to one") + frame(b"reply to two") + frame(b"")
+
+
+def test_more_than_a_little_is_not_held(pair: tuple[socket.socket, Stream]) -> None:
+    peer, stream = pair
+    stream.hold(bytes(MOST_HELD))
+    assert len(peer.recv(2 * MOST_HELD)) == HEADER.size + MOST_HELD
+
+
+def test_a_payload_above_the_cap_is_not_held(pair: tuple[socket.socket, Stream]) -> None:
+    _, stream = pair
+    with pytest.raises(BadFrame, match="above the limit"):
+        stream.hold(bytes(CAP + 1))
 
 
 def test_a_payload_of_exactly_the_cap_is_taken_and_one_byte_more_is_not(
