@@ -209,6 +209,8 @@ def _connect(address: str) -> Any:
             "Install it with `pip install 'nn-lab-grader[cluster]'`.",
         ) from error
     connect: Any = Client  # Dask's types are not complete.
+    if address.startswith("tls://"):
+        _check_certificates(address)
     try:
         return connect(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
@@ -216,3 +218,21 @@ def _connect(address: str) -> Any:
             f"There is no Dask scheduler at {address} ({error}).",
             "Start one with `dask scheduler`, and name the address that it prints.",
         ) from error
+
+
+def _check_certificates(address: str) -> None:
+    """Read the client's certificates as Dask will, which says it less plainly."""
+    from distributed.security import Security
+
+    security: Any = Security
+    what_to_do = "Name them in ~/.config/dask/tls.yaml, as docs/cluster.md shows."
+    try:
+        context = security().get_connection_args("client").get("ssl_context")
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"The certificates for {address} cannot be read ({error}).", what_to_do
+        ) from error
+    if context is None:
+        raise ConfigurationError(
+            f"{address} wants certificates, and Dask is told of none here.", what_to_do
+        )

@@ -25,6 +25,7 @@ from grader.overrides import Override, write_overrides
 from tests.benchmarks.batch_killed import Comparison, compare
 
 ONLY = "structure,relu,cross_entropy"
+START = "from grader.cli.main import main; main()"
 
 
 @pytest.fixture
@@ -40,9 +41,8 @@ def archives(project: Project, tmp_path: Path) -> Path:
     return folder
 
 
-def command(source: Path, out: Path, *more: str) -> list[str]:
-    words = ["batch", str(source), "--out", str(out), "--sandbox", "process", "--only", ONLY]
-    start = "from grader.cli.main import main; main()"
+def command(source: Path, out: Path, *more: str, only: str = ONLY, start: str = START) -> list[str]:
+    words = ["batch", str(source), "--out", str(out), "--sandbox", "process", "--only", only]
     return [sys.executable, "-c", start, *words, "--jobs", "2", *more]
 
 
@@ -50,9 +50,11 @@ def environment(cache: Path) -> dict[str, str]:
     return {**os.environ, "XDG_CACHE_HOME": str(cache)}
 
 
-def run(source: Path, out: Path, cache: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def run(
+    source: Path, out: Path, cache: Path, *more: str, **settings: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(source, out, *more),
+        command(source, out, *more, **settings),
         env=environment(cache),
         capture_output=True,
         text=True,
