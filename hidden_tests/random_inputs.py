@@ -119,6 +119,7 @@ def probabilities(
     n_b: int,
     classes: int,
     between: tuple[float, float] = (0.05, 0.9),
+    labels: NDArray[np.int64] | None = None,
 ) -> tuple[Array, Array]:
     """Draw predicted probabilities and one-hot targets for a loss.
 
@@ -132,13 +133,16 @@ def probabilities(
         Numbers of rows and of classes; at least 2 classes.
     between : tuple of float
         Least and largest probability of the true class.
+    labels : ndarray of shape (n_b,), optional
+        The true classes; drawn if not given.
 
     Returns
     -------
     z, t : ndarray of shape (n_b, classes)
         Rows of `z` sum to 1 and have no zeros.
     """
-    labels = rng.integers(0, classes, size=n_b)
+    if labels is None:
+        labels = rng.integers(0, classes, size=n_b)
     true_probability = rng.uniform(*between, size=n_b)
     others = rng.uniform(0.2, 1.0, size=(n_b, classes))
     others[np.arange(n_b), labels] = 0.0

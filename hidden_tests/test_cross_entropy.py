@@ -113,11 +113,14 @@ def test_a_uniform_prediction_has_the_loss_log_of_the_number_of_classes(
 def test_backward_uses_the_last_forward(rng: np.random.Generator, compare: Comparison) -> None:
     n_b, classes = batch_sizes(rng, "wide")
     layer = CrossEntropyLayer()
+    labels = rng.integers(0, classes, size=n_b + 3)
     # A batch of the same size comes right before: another size would hide a stale array.
     for rows in (n_b + 3, n_b, n_b):
         # As to watch the loss, which no backward follows.
         layer.forward(*probabilities(rng, rows, classes))
-        z, t = probabilities(rng, rows, classes)
+        # A new class for each row: the same one would hide what a gradient has left there.
+        labels = (labels[:rows] + rng.integers(1, classes, size=rows)) % classes
+        z, t = probabilities(rng, rows, classes, labels=labels)
         loss = layer.forward(z.copy(), t.copy())
         compare.scalar(f"loss of {rows} rows", loss, expected_values.cross_entropy(z, t))
         expected = expected_values.cross_entropy_gradient(z, t)
