@@ -7,13 +7,9 @@ whoever changes a pattern should read. It takes minutes, so it is no test.
 from __future__ import annotations
 
 import importlib.util
-import multiprocessing
-import os
 import re
 import sys
-import tempfile
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +25,8 @@ from grader.model import Identity, ItemResult, Outcome, Submission, Suite
 from grader.sandbox.launch import Sandbox
 from grader.suite.corpus import Bug, Corpus, Edit, Variant, apply_edits, read_corpus
 from grader.suite.implementations import right_solution
+from grader.suite.observation import Job
+from grader.suite.parallel import observe_all
 
 PROJECT = find_project()
 
@@ -173,113 +171,44 @@ def test_a_sentence_holds_no_number_but_those_of_everyone() -> None:
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed test: where, by which name the mistake went, and its message."""
+    """A failed case: of which suite, and by which name the mistake went."""
 
     suite: str
-    item: str
-    test: str
     named: str | None
-    message: str
-
-
-class _Failures:
-    """Notes what fails, as a plugin of pytest."""
-
-    def __init__(self) -> None:
-        self.seen: list[Failure] = []
-
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-        if call.excinfo is None:
-            return
-        message = str(call.excinfo.value)
-        suite = Suite.PUBLIC if item.path.parent == PROJECT.public_tests else Suite.HIDDEN
-        if suite is Suite.HIDDEN:
-            diagnosis = getattr(call.excinfo.value, "diagnosis", None)
-            named = None if diagnosis is None else diagnosis.name
-        else:
-            named = _named_in(message)
-        rubric_item = item.path.stem.removeprefix("test_")
-        self.seen.append(Failure(str(suite), rubric_item, item.name, named, message))
-
-
-def _named_in(message: str) -> str | None:
-    """Return the name of the diagnosis whose sentence stands in a public test's message."""
-    note = re.search(r"^  note: +(.+)$", message, re.MULTILINE)
-    if note is None:
-        return None
-    if "times the expected one" in note[1]:
-        return "CONSTANT_FACTOR"
-    [name] = [one.name for one in D if note[1].startswith(one.value)]
-    return str(name)
-
-
-def _failures(files: Mapping[str, bytes], items: Sequence[str]) -> list[Failure]:
-    """Run both suites on an implementation, in this process, which is used for nothing else."""
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        for path, content in files.items():
-            (root / path).parent.mkdir(exist_ok=True)
-            (root / path).write_bytes(content)
-        (root / "pytest.ini").write_text("[pytest]\n")
-        silence = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(silence, 1)
-        os.dup2(silence, 2)
-        sys.dont_write_bytecode = True
-        warnings.resetwarnings()  # students' warnings are no errors
-        for module in [one for one in sys.modules if one.partition(".")[0] == "layers"]:
-            del sys.modules[module]
-        folders = (PROJECT.public_tests, PROJECT.hidden_tests)
-        sys.path[:0] = [str(root), *map(str, folders)]
-        noted = _Failures()
-        tests = [str(folder / f"test_{item}.py") for item in items for folder in folders]
-        options = ["-c", str(root / "pytest.ini"), "--import-mode=importlib", "--tb=no"]
-        options += ["--assert=plain", "-p", "no:cacheprovider"]
-        code = pytest.main([*options, *tests], plugins=[noted])
-        assert code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), code
-        return noted.seen
-
-
-@dataclass(frozen=True)
-class Job:
-    """Implementations of different items, put together into one to be run together."""
-
-    edits: tuple[Edit, ...]
-    owners: Mapping[str, str]
-
-
-def _observe(job: Job) -> list[tuple[str, Failure]]:
-    """Return each failure with the id of the entry that owns its item."""
-    files = apply_edits(right_solution(PROJECT), job.edits, ", ".join(job.owners.values()))
-    failures = _failures(files, list(job.owners))
-    return [(job.owners[failure.item], failure) for failure in failures]
-
-
-def _together(entries: Sequence[tuple[str, tuple[Edit, ...]]]) -> list[Job]:
-    """Put entries about one file each together, so that no job has two entries about one item."""
-    by_item: dict[str, list[tuple[str, tuple[Edit, ...]]]] = {}
-    jobs = []
-    for name, edits in entries:
-        items = {Path(edit.file).stem for edit in edits} & set(PROJECT.lab.test_items)
-        if len(items) == 1 and all(Path(edit.file).stem in items for edit in edits):
-            by_item.setdefault(items.pop(), []).append((name, edits))
-        else:
-            jobs.append(Job(edits, dict.fromkeys(items or PROJECT.lab.test_items, name)))
-    while any(by_item.values()):
-        taken = {item: waiting.pop(0) for item, waiting in by_item.items() if waiting}
-        edits = tuple(edit for _, of_one in taken.values() for edit in of_one)
-        jobs.append(Job(edits, {item: name for item, (name, _) in taken.items()}))
-    return jobs
 
 
 def _run(entries: Sequence[tuple[str, tuple[Edit, ...]]]) -> dict[str, list[Failure]]:
     """Run the suites on each entry, and return what failed by the entry's id."""
+    right, seeds = right_solution(PROJECT), (PROJECT.lab.suite.seed,)
+    tasks = [
+        (name, Job(apply_edits(right, edits, name), _items(edits), seeds))
+        for name, edits in entries
+    ]
     found: dict[str, list[Failure]] = {name: [] for name, _ in entries}
-    # A process is used once: nothing of one implementation may reach the next.
-    with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=1) as pool:
-        for observed in pool.imap_unordered(_observe, _together(entries), chunksize=1):
-            for name, failure in observed:
-                found[name].append(failure)
+    for name, observed in observe_all(tasks, PROJECT, None, 2, lambda done, total: None):
+        found[name] += [
+            Failure(one.case.partition(":")[0], _named(one.diagnosis))
+            for one in observed
+            if not one.passed
+        ]
     return found
+
+
+def _items(edits: tuple[Edit, ...]) -> tuple[str, ...]:
+    """Return the rubric items whose code differs; all, where what they import may."""
+    edited = {Path(edit.file).stem for edit in edits}
+    every = PROJECT.lab.test_items
+    return tuple(item for item in every if item in edited) if edited <= {*every} else every
+
+
+def _named(diagnosis: str) -> str | None:
+    """Return the name of the diagnosis that a sentence is of."""
+    if not diagnosis:
+        return None
+    if "times the expected one" in diagnosis:
+        return "CONSTANT_FACTOR"
+    [name] = [one.name for one in D if diagnosis.startswith(one.value)]
+    return str(name)
 
 
 def _edit(file: str, old: str, new: str) -> Edit:

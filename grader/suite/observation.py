@@ -33,6 +33,9 @@ class Observation(msgspec.Struct, frozen=True, array_like=True):
         Where the test is: file and line, relative to the project.
     said : str
         The line of its failure that says most; empty if it passed.
+    diagnosis : str
+        The sentence that names the mistake behind the failure, as students read it; empty if none
+        does.
     """
 
     case: str
@@ -43,6 +46,7 @@ class Observation(msgspec.Struct, frozen=True, array_like=True):
     margin: float | None
     place: str
     said: str
+    diagnosis: str
 
 
 class Stops(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections import Counter
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from types import FrameType
 import pytest
 
 from grader.checks.case_plugin import CASE, CasePlugin
+from grader.checks.wording import diagnosis_of
 from grader.model import Suite
 from grader.suite.observation import Job, Observation, Stops
 
@@ -19,6 +21,10 @@ busy with other work does not change that."""
 
 CASE_SECONDS = 60
 """How long an in-process case may take that computes nothing, such as one that sleeps."""
+
+
+NOTE = re.compile(r"^  note: +(.+)$", re.MULTILINE)
+"""The line of a public test's message that names a mistake."""
 
 
 class CaseTookTooLong(BaseException):
@@ -47,6 +53,7 @@ class SeedLoop:
         self._bridge = bridge
         self._seconds = 0.0
         self._said = ""
+        self._diagnosis = ""
         self._failed = False
         self._failures: Counter[str] = Counter()
         self._observed: list[Observation] = []
@@ -102,6 +109,11 @@ class SeedLoop:
                     break
         return True
 
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[object]) -> None:
+        """Note what a failing phase says of the mistake; pytest makes the report."""
+        if call.excinfo is not None:
+            self._diagnosis = self._diagnosis or _diagnosis(call.excinfo.value)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note how a phase of the case went."""
         self._seconds += report.duration
@@ -110,7 +122,7 @@ class SeedLoop:
             self._said = self._said or _first_word(report)
 
     def _run_case(self, item: pytest.Item, following: pytest.Item | None, seed: int) -> None:
-        self._seconds, self._said, self._failed = 0.0, "", False
+        self._seconds, self._said, self._diagnosis, self._failed = 0.0, "", "", False
         case = item.stash[CASE]
         seed = self._job.seed_of.get(case.id, seed)
         item.config.option.seed = seed
@@ -135,6 +147,7 @@ class SeedLoop:
                 float(str(margins[-1])) if margins else None,
                 f"{file}:{(line or 0) + 1}",
                 self._said,
+                self._diagnosis,
             )
         )
 
@@ -150,6 +163,15 @@ def _first_word(report: pytest.TestReport) -> str:
     lines = str(report.longrepr).strip().splitlines() or [report.outcome]
     errors = [line.removeprefix("E").strip() for line in lines if line.startswith("E ")]
     return (errors or lines[-1:])[0][:300]
+
+
+def _diagnosis(error: BaseException) -> str:
+    """Return the sentence that a hidden case's exception carries, or a public case's text notes."""
+    carried = diagnosis_of(error)
+    if carried is not None:
+        return str(carried.value)
+    note = NOTE.search(str(error)) if isinstance(error, AssertionError) else None
+    return note[1] if note else ""
 
 
 def _too_long(number: int, frame: FrameType | None) -> None:
