@@ -198,11 +198,17 @@ def _progress(what: str) -> Iterator[ProgressCallback]:
 
 
 def _show(verification: Verification) -> None:
-    console = Console(highlight=False)
+    # A case's parameters stand in brackets, which are no markup.
+    console = Console(highlight=False, markup=False)
     if verification.bugs:
         console.print(_matrix(verification))
     for bug, case in verification.caught_by_one.items():
         console.print(f"caught by one case only: {bug}, by {case}")
+    for bug, missed in verification.missed_by_hidden.items():
+        console.print(
+            f"caught by public cases alone: {bug}, with {len(missed)} of "
+            f"{len(verification.seeds)} seeds, {missed[0]} among them"
+        )
     for record in verification.idle_cases if verification.bugs and not verification.only else ():
         console.print(f"catches nothing: {record.id}")
     for problem in verification.problems:

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import BinaryIO, NoReturn
 
 import msgspec
-import numpy as np  # noqa: F401 - loaded before the forks
+import numpy.ma  # noqa: F401 - loaded before the forks: numpy's own `unique` loads it when called
 import pytest
 
 from grader.checks.case_plugin import CASE, CasePlugin
@@ -132,7 +132,7 @@ class _Collector:
         )
         items = self._project.lab.test_items
         collection = Collection(self._project, items, self._suites, layers, self._run_jobs)
-        problem = collection.collect(place, "--tb=short")
+        problem = collection.collect(place, "--tb=line")
         if problem is not None:
             self._tell_answer(0, msgspec.msgpack.encode(str(problem)))
 

@@ -81,6 +81,9 @@ class Verification(msgspec.Struct, frozen=True):
         Every case, in the order they ran.
     caught_by_one : mapping of str to str
         Bugs that a single case catches, with that case.
+    missed_by_hidden : mapping of str to tuple of int
+        Bugs that public cases alone catch under some seeds, with these seeds. Students can read
+        the public cases.
     """
 
     suite_version: str
@@ -93,6 +96,7 @@ class Verification(msgspec.Struct, frozen=True):
     problems: tuple[str, ...]
     cases: tuple[CaseRecord, ...]
     caught_by_one: dict[str, str]
+    missed_by_hidden: dict[str, tuple[int, ...]]
 
     @property
     def idle_cases(self) -> tuple[CaseRecord, ...]:
@@ -176,6 +180,11 @@ def verify(
         problems=tuple(problems),
         cases=_case_records(observed[REFERENCE], right, caught),
         caught_by_one={bug: cases[0] for bug, cases in caught.items() if len(cases) == 1},
+        missed_by_hidden={
+            bug.id: missed
+            for bug in corpus.bugs
+            if (missed := _missed_by_hidden(bug, observed[bug.id], seeds))
+        },
     )
 
 
@@ -256,6 +265,18 @@ def _bug_problems(bug: Bug, observed: Sequence[Observation], seeds: Sequence[int
                 f"The bug {bug.id} loses {one.case} as well, with seed {one.seed} ({one.said}); "
                 f"test {one.item} apart in {one.place}, or name the item in the bug."
             )
+
+
+def _missed_by_hidden(
+    bug: Bug, observed: Sequence[Observation], seeds: Sequence[int]
+) -> tuple[int, ...]:
+    """Return the seeds under which no hidden case fails in one of the bug's items."""
+    caught = {
+        (one.item, one.seed)
+        for one in observed
+        if not one.passed and one.case.startswith("hidden:")
+    }
+    return tuple(seed for seed in seeds if any((item, seed) not in caught for item in bug.items))
 
 
 def _variant_problems(variant: Variant, observed: Sequence[Observation]) -> Iterable[str]:

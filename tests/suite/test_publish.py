@@ -28,6 +28,7 @@ def verification(project: Project, *problems: str) -> Verification:
         problems,
         (),
         {},
+        {},
     )
 
 

@@ -32,6 +32,7 @@ def test_a_sound_suite_has_no_problems_and_a_full_record(
     found = run(copied, seeds=2)
     assert found.problems == ()
     assert (found.bugs, found.variants, found.seeds) == (1, 1, (1, 2))
+    assert found.missed_by_hidden == {}
     records = {record.id: record for record in found.cases}
     assert "by-column" in records["hidden:softmax/forward[wide]"].catches
     assert records["hidden:relu/forward[wide]"] in found.idle_cases
@@ -62,6 +63,18 @@ def test_a_bug_that_keeps_its_points_is_a_problem(copied: Project, write_bug: Wr
     (problem,) = run(copied).problems
     assert "no-bug" in problem
     assert "keeps all points of relu" in problem
+
+
+def test_a_bug_that_public_cases_alone_catch_is_listed_with_its_seeds(
+    copied: Project, write_bug: Write
+) -> None:
+    right = "return np.where(self.y > 0, y_grad, 0.0)"
+    # A public case hands a gradient of 7 in; hidden ones draw theirs.
+    wrong = f"assert not np.any(y_grad == 7.0)\n        {right}"
+    write_bug("no-sevens", ["relu"], Edit("layers/relu.py", old=right, new=wrong))
+    found = run(copied, seeds=2)
+    assert found.problems == ()
+    assert found.missed_by_hidden == {"no-sevens": (1, 2)}
 
 
 def test_a_bug_that_loses_elsewhere_is_a_problem(copied: Project, write_bug: Write) -> None:

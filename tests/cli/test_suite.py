@@ -1,0 +1,42 @@
+"""What `grader suite verify` prints of what was found."""
+
+from __future__ import annotations
+
+import pytest
+
+from grader.cli.suite import _show
+from grader.suite.verify import CaseRecord, Verification
+
+WIDE = "hidden:relu/forward[wide]"
+
+
+def test_cases_are_printed_with_their_parameters_and_bugs_with_who_catches_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    verification = Verification(
+        suite_version="1",
+        suite_sha256="0" * 64,
+        sandbox="in-process",
+        seeds=(1, 2),
+        only=(),
+        bugs=2,
+        variants=0,
+        problems=(f"{WIDE} is wrong.",),
+        cases=(
+            CaseRecord(WIDE, "test_relu.py:1", 2, 0, 0.01, 0.001, ("leaky",)),
+            CaseRecord("hidden:relu/idle[tall]", "test_relu.py:9", 2, 0, None, 0.001, ()),
+        ),
+        caught_by_one={"leaky": WIDE},
+        missed_by_hidden={"sevens": (2,)},
+    )
+    _show(verification)
+    table, *lines = capsys.readouterr().out.split("└")
+    assert WIDE in table
+    for line in (
+        f"caught by one case only: leaky, by {WIDE}\n",
+        "caught by public cases alone: sevens, with 1 of 2 seeds, 2 among them\n",
+        "catches nothing: hidden:relu/idle[tall]\n",
+        f"problem: {WIDE} is wrong.\n",
+    ):
+        assert line in lines[0]
