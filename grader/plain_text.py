@@ -21,10 +21,14 @@ def printable(text: str, limit: int, keep: str = "") -> str:
     keep : str
         Control characters to leave alone, such as line feeds in captured output.
     """
-    shown = "".join(
-        char
-        if char in keep or unicodedata.category(char) not in _UNSAFE
-        else char.encode("unicode_escape").decode()
-        for char in text[: limit + 1]
-    )
+    shown = text[: limit + 1]
+    # `isprintable` refuses all that is unsafe here, and some spaces besides. It decides nearly all
+    # texts, and a run makes thousands.
+    if not shown.translate(dict.fromkeys(map(ord, keep))).isprintable():
+        shown = "".join(
+            char
+            if char in keep or unicodedata.category(char) not in _UNSAFE
+            else char.encode("unicode_escape").decode()
+            for char in shown
+        )
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"

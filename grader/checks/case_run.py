@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import unittest
 from collections.abc import Callable
@@ -21,6 +22,9 @@ from grader.sandbox.cell import Cell
 
 # Bytes that a run may take on top of what is loaded: far above what honest cases need.
 TRUSTED_MEMORY = 1 << 30
+YOUNG_OBJECTS = 10_000
+"""How many the garbage collector lets be before it looks among them: a run is short, and little of
+what it makes is in cycles."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -75,6 +79,7 @@ def run_cases(
         Limits, and the suite's version.
     """
     _bound_memory()
+    gc.set_threshold(YOUNG_OBJECTS)
     given = cell.is_open
     if not given:
         cell.open()

@@ -17,7 +17,6 @@ from grader.batch.likeness.fingerprint import (
     LARGEST_FILE,
     MOST_CODE,
     Fingerprint,
-    Hashes,
     ShortHashes,
     Work,
     fingerprint,
@@ -38,6 +37,8 @@ MOST_PAIRS = 100
 """More are counted and not shown."""
 MOST_AT_ONCE = 16
 """Submissions whose code is in memory whole, to show where two share it."""
+MOST_CONTENTS = 32
+"""Files' contents that are remembered cut into tokens: a class has some that many hand in."""
 
 
 def find_likeness(
@@ -83,6 +84,7 @@ def _compare_all(
     handed = {one.key: one for one in manifest.handed}
     known = template_hashes(template)
     given = frozenset(hashlib.sha256(data).digest() for data in template.values())
+    cut = lru_cache(MOST_CONTENTS)(lambda data: fingerprint("", data, known))
     compared: list[Entry] = []
     own: list[ShortHashes] = []
     left_out: list[LeftOut] = []
@@ -91,7 +93,7 @@ def _compare_all(
         if isinstance(submission, str):
             left_out.append(LeftOut(entry.key, "", submission))
             continue
-        work, too_large = _work(entry.key, submission, known, given)
+        work, too_large = _work(entry.key, submission, cut, given)
         left_out += too_large
         if len(work.own) < LEAST_CODE:
             why = "it holds too little code that is not the template's"
@@ -104,9 +106,7 @@ def _compare_all(
     def again(place: int) -> Work | None:
         entry = compared[place]
         submission = _read_again(entry, handed.get(entry.key), lab)
-        return (
-            None if isinstance(submission, str) else _work(entry.key, submission, known, given)[0]
-        )
+        return None if isinstance(submission, str) else _work(entry.key, submission, cut, given)[0]
 
     return Likeness(
         made_from=made_from,
@@ -146,7 +146,10 @@ def _read_again(entry: Entry, handed: Handed | None, lab: Lab) -> Submission | s
 
 
 def _work(
-    key: str, submission: Submission, known: Hashes, given: frozenset[bytes]
+    key: str,
+    submission: Submission,
+    cut: Callable[[bytes], Fingerprint],
+    given: frozenset[bytes],
 ) -> tuple[Work, list[LeftOut]]:
     """Return a submission's code, and the files that are too large to be code of the lab."""
     files: list[Fingerprint] = []
@@ -161,7 +164,7 @@ def _work(
             continue
         room -= len(data)
         try:
-            found = fingerprint(path, data, known)
+            found = msgspec.structs.replace(cut(data), path=path)
         except Exception as error:
             # A lexer's mistake about some student's file must not cost the class its gradebook.
             why = f"it could not be cut into tokens ({type(error).__name__})"
