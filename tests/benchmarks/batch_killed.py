@@ -88,7 +88,14 @@ def write_archives(project: Project, folder: Path, count: int) -> None:
 
 
 def compare(
-    project: Project, place: Path, count: int, sandbox: str, kills: int, jobs: int, seed: int
+    project: Project,
+    place: Path,
+    count: int,
+    items: tuple[str, ...],
+    sandbox: str,
+    kills: int,
+    jobs: int,
+    seed: int,
 ) -> Comparison:
     """Run both batches and print how it went.
 
@@ -100,6 +107,8 @@ def compare(
         An empty folder, for everything.
     count : int
         Submissions.
+    items : tuple of str
+        What of them is graded.
     sandbox : str
         As `--sandbox` takes it.
     kills : int
@@ -115,7 +124,7 @@ def compare(
         "--sandbox",
         sandbox,
         "--only",
-        ",".join(project.lab.test_items),
+        ",".join(items),
         "--jobs",
         f"{jobs}",
     ]
@@ -227,10 +236,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="batch-killed-") as name:
+        project = find_project()
         outcome = compare(
-            find_project(),
+            project,
             Path(name),
             chosen.submissions,
+            project.lab.test_items,
             chosen.sandbox,
             chosen.kills,
             chosen.jobs,
