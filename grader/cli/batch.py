@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from grader.batch.source import read_source
 from grader.cli.batch_progress import kind_of, showing
 from grader.cli.console import log
 from grader.cli.grade import make_plan
+from grader.cli.jobs import jobs_option
 from grader.errors import ConfigurationError
 from grader.lab import find_project
 from grader.model import Entry
@@ -27,7 +27,6 @@ from grader.roster import read_roster
 from grader.sandbox.choice import SandboxKind
 
 MOST_NAMED = 5
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
 
 
 @click.command(
@@ -39,13 +38,7 @@ Examples:
 )
 @click.argument("source", type=Path)
 @click.option("--out", type=Path, required=True, help="The batch's folder.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=CORES,
-    show_default="one a core",
-    help="How many tasks at once, each on one core.",
-)
+@jobs_option
 @click.option(
     "--sandbox",
     type=click.Choice(SandboxKind, case_sensitive=False),

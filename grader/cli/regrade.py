@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -19,12 +18,12 @@ from grader.batch.runner import Settings
 from grader.cli.batch_progress import showing
 from grader.cli.console import log, points_text
 from grader.cli.grade import make_plan
+from grader.cli.jobs import jobs_option
 from grader.errors import ConfigurationError
 from grader.lab import find_project
 from grader.model import Outcome
 from grader.sandbox.choice import SandboxKind
 
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
 WIDTH = 100
 MOST_ROWS = 60
 MOST_CASES = 3
@@ -41,13 +40,7 @@ Examples:
 @click.argument("folder", metavar="DIR", type=Path)
 @click.option("--apply", "applies", is_flag=True, help="Make the regrade's results the batch's.")
 @click.option("--discard", "discards", is_flag=True, help="Remove the regrade.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=CORES,
-    show_default="one a core",
-    help="How many submissions at once.",
-)
+@jobs_option
 @click.option(
     "--sandbox",
     type=click.Choice(SandboxKind, case_sensitive=False),

@@ -16,17 +16,9 @@ from grader.batch.statistics import (
     suspicious_first,
 )
 from grader.lab import Scoring
-from grader.model import (
-    CaseResult,
-    Entry,
-    ItemResult,
-    Outcome,
-    Report,
-    SubmissionStamp,
-    Suite,
-    SuiteStamp,
-)
-from grader.scoring import score_item, total
+from grader.model import CaseResult, Entry, ItemResult, Outcome, Suite
+from grader.scoring import score_item
+from tests.batch.batches import report_of
 
 P, F, T = Outcome.PASSED, Outcome.FAILED, Outcome.TIMEOUT
 
@@ -45,22 +37,7 @@ def item(
 
 
 def entry(key: str, *items: ItemResult) -> Entry:
-    score = total(items)
-    report = Report(
-        submission=SubmissionStamp(f"{key}.zip", key * 64, key, key),
-        score=score.score,
-        max_score=math.fsum(one.max_points for one in items),
-        provisional=score.provisional,
-        score_note=score.note,
-        items=items,
-        flags=(),
-        suite=SuiteStamp("1", "0", 1, published=True),
-        sandbox=None,
-        timings={},
-        graded_at="",
-        grader_version="",
-    )
-    return Entry(key, f"{key}.zip", report)
+    return Entry(key, f"{key}.zip", report_of(key, *items))
 
 
 # Two items of 10 points; `x` has two cases of equal weight, `y` one.

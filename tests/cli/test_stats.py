@@ -9,56 +9,27 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from grader.batch.folder import BatchFolder
-from grader.batch.manifest import Manifest
-from grader.batch.source import Handed
-from grader.model import (
-    CaseResult,
-    Graded,
-    ItemResult,
-    Outcome,
-    Report,
-    SubmissionStamp,
-    Suite,
-    SuiteStamp,
-)
+from grader.lab import Project
+from grader.model import CaseResult, ItemResult, Outcome, Suite
+from tests.batch.batches import make_batch, report_of
 
 Run = Callable[..., Result]
 LONG = "x/a-case-whose-name-is-so-long-that-no-terminal-could-show-it-whole[with-parameters]"
 
 
 @pytest.fixture
-def batch(tmp_path: Path) -> Path:
+def batch(project: Project, tmp_path: Path) -> Path:
     """Make a batch of three, in which `x/0` was lost alone by the last one."""
-    folder = BatchFolder(tmp_path / "graded")
-    keys = ["ADA", "BEN", "CHO"]
-    paths = [Handed(key, tmp_path / f"{key}.zip", f"{key}.zip") for key in keys]
-    folder.begin(
-        Manifest(source=tmp_path, sandbox="process", items=("x", "y"), seed=1, handed=tuple(paths))
-    )
-    for key, passed in zip(keys, [True, True, False], strict=True):
+    reports = {}
+    for key, passed in zip(["ADA", "BEN", "CHO"], [True, True, False], strict=True):
         how = Outcome.PASSED if passed else Outcome.FAILED
         cases = (
             CaseResult("x/0", Suite.HIDDEN, how, 1.0, 0.25),
             CaseResult(LONG, Suite.PUBLIC, Outcome.PASSED, 1.0),
         )
         item = ItemResult("x", "", 10.0, how, 10.0 if passed else 5.0, cases=cases)
-        report = Report(
-            submission=SubmissionStamp(f"{key}.zip", key, key, key),
-            score=item.points,
-            max_score=10.0,
-            provisional=False,
-            score_note=None,
-            items=(item,),
-            flags=(),
-            suite=SuiteStamp("1", "0", 1, published=True),
-            sandbox=None,
-            timings={},
-            graded_at="",
-            grader_version="",
-        )
-        folder.write(key, Graded(report), ())
-    return folder.folder
+        reports[key] = report_of(key, item)
+    return make_batch(tmp_path / "graded", project, reports).folder
 
 
 def test_the_table_fits_a_terminal_of_100_columns(run: Run, batch: Path) -> None:
