@@ -212,3 +212,23 @@ def test_a_grader_error_is_shown_as_a_regrade_and_never_as_a_number(project: Pro
     text = " ".join(page.text.split())
     assert "Lovelace flag – regrade" in text
     assert "Nobody has a score yet" in text
+
+
+def test_a_class_of_which_only_some_items_were_run_has_no_final_grades(project: Project) -> None:
+    passed = msgspec.structs.replace(FULL, outcome=Outcome.PASSED, points=15.0)
+    not_run = ItemResult("relu", "relu.py", 10.0, Outcome.NOT_RUN)
+    entries = [
+        Entry(key, f"{key}.zip", report_of(*items, score=15.0, provisional=False))
+        for key, items in (("PART", (passed, not_run)), ("WHOLE", (passed,)))
+    ]
+    text = text_of(project, entries[0])
+    assert "1graded in part" in text
+    assert "have a final grade" not in text
+    assert "Not run for all: relu. Their scores leave that out, and are no final grades." in text
+    assert "Of what was run, nothing is left to do." in text
+    both = text_of(project, *entries)
+    assert "1have a final grade 1graded in part" in both
+    assert "Not run for 1 submission: relu." in both
+    whole_class = text_of(project, entries[1])
+    assert "in part" not in whole_class
+    assert "Nothing: every submission has its grade." in whole_class
