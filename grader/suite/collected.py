@@ -207,7 +207,7 @@ class _Collector:
         sys.path.insert(0, str(root))
         if self._imports is not None:
             self._imports.bind()
-        loop = SeedLoop(chosen, job, None)
+        loop = SeedLoop(chosen, job, self._project.lab.suite.version, None)
         session.config.pluginmanager.register(loop)
         return loop.run(session)
 
@@ -222,7 +222,7 @@ class _Collector:
         with Cell(sandbox, lab, job.files) as cell:
             student = self._student.session = make_session(cell, lab)
             plugin = CasePlugin(student, lab, 0)
-            loop = SeedLoop(chosen, job, plugin)
+            loop = SeedLoop(chosen, job, lab.suite.version, plugin)
             for each in (plugin, loop):
                 session.config.pluginmanager.register(each)
             observed = loop.run(session)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import re
 import signal
 from collections import Counter
 from collections.abc import Sequence
 from types import FrameType
 
+import numpy as np
 import pytest
 
-from grader.checks.case_plugin import CASE, CasePlugin
+from grader.checks.case_plugin import CASE, Case, CasePlugin, case_seed
 from grader.checks.wording import diagnosis_of
 from grader.model import Suite
 from grader.suite.observation import Job, Observation, Stops
@@ -43,13 +45,22 @@ class SeedLoop:
         The job's cases, in the order to run them in.
     job : Job
         Seeds, and when to leave cases out.
+    version : str
+        The suite's.
     bridge : CasePlugin or None
         What runs the cases across the bridge; None for in-process.
     """
 
-    def __init__(self, items: Sequence[pytest.Item], job: Job, bridge: CasePlugin | None) -> None:
+    def __init__(
+        self,
+        items: Sequence[pytest.Item],
+        job: Job,
+        version: str,
+        bridge: CasePlugin | None,
+    ) -> None:
         self._items = items
         self._job = job
+        self._version = version
         self._bridge = bridge
         self._seconds = 0.0
         self._said = ""
@@ -128,6 +139,8 @@ class SeedLoop:
         item.config.option.seed = seed
         if self._bridge is not None:
             self._bridge.seed = seed
+        else:
+            self._seed_generators(case, seed)
         item.user_properties.clear()
         # In a sandbox the bridge's own deadline ends a case.
         self._bound(CASE_CPU_SECONDS, CASE_SECONDS)
@@ -150,6 +163,12 @@ class SeedLoop:
                 self._diagnosis,
             )
         )
+
+    def _seed_generators(self, case: Case, seed: int) -> None:
+        """Seed the global generators, which students use, as an item process does."""
+        number = case_seed(self._version, seed, case.id)
+        random.seed(number)
+        np.random.seed(number % 2**32)
 
     def _bound(self, cpu_seconds: float, seconds: float) -> None:
         if self._bridge is None:

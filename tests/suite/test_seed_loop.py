@@ -58,6 +58,26 @@ def test_public_cases_run_under_the_first_seed_alone(project: Project, wrong_twi
     assert hidden[0] - len(public) == hidden[1] == hidden[2] > 0
 
 
+def test_students_random_values_depend_on_seed_and_case_alone_in_process_as_across_the_bridge(
+    project: Project, process_sandbox: Sandbox
+) -> None:
+    drawing = "\nimport random\ndef forward(self, x):\n"
+    drawing += "    raise ValueError(f'drew {np.random.random()} {random.random()}')\n"
+    files = right_solution(project)
+    files["layers/relu.py"] += (drawing + "ReluLayer.forward = forward\n").encode()
+    job = Job(files, ("relu",), (1, 2))
+
+    def drawn(sandbox: Sandbox | None = None) -> list[tuple[str, int, str]]:
+        seen = [one for one in observe(job, project, sandbox) if "[" in one.case]
+        return [(one.case, one.seed, one.said.partition("drew ")[2]) for one in seen]
+
+    once = drawn()
+    assert len({values for *_, values in once}) == len(once) > 10
+    assert once == drawn()
+    across = [values.partition(")")[0] for *_, values in drawn(process_sandbox)]
+    assert across == [values for *_, values in once]
+
+
 def test_items_that_are_not_among_the_later_ones_run_once(
     project: Project, wrong_twice: Job
 ) -> None:
