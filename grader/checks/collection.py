@@ -174,10 +174,8 @@ class Collection:
         """Take the place of pytest's loop."""
         if session.testsfailed:
             raise session.Interrupted("errors during collection")
-        # One would print each test's progress; the other looks for output before and after each
-        # phase, and nothing is captured.
-        for name in ("terminalreporter", "capturemanager"):
-            session.config.pluginmanager.unregister(name=name)
+        # It would print each test's progress.
+        session.config.pluginmanager.unregister(name="terminalreporter")
         gc.collect()
         gc.freeze()  # What all forks share is not to be copied for the garbage collector's marks.
         self._then(session)

@@ -31,10 +31,10 @@ def send(message):
 def send_instead(message):
     "Send a reply, and keep the honest one from being sent after it."
     send(message)
-    honest_send = Stream.send
+    honest_hold = Stream.hold
     def swallow(stream, payload):
-        Stream.send = honest_send
-    Stream.send = swallow
+        Stream.hold = honest_hold
+    Stream.hold = swallow
 """
 
 # What no honest process sends, with what each is after. The connection ends with every one of
