@@ -227,12 +227,14 @@ def _show(verification: Verification) -> None:
 
 def _matrix(verification: Verification) -> Table:
     table = Table(title="which case catches which bugs", title_justify="left", expand=True)
-    table.add_column("case", min_width=24, overflow="fold")
+    # The names share what the figures leave of the terminal's width.
+    table.add_column("case", overflow="fold", ratio=3)
     for heading in ("ms", "margin", "bugs"):
         table.add_column(heading, justify="right", no_wrap=True, min_width=6)
-    # It takes what the others leave of the terminal's width.
-    table.add_column("among them", overflow="ellipsis", no_wrap=True, ratio=1)
+    table.add_column("among them", overflow="ellipsis", no_wrap=True, ratio=2)
     for record in verification.cases:
+        if verification.only and not record.catches:
+            continue
         table.add_row(
             record.id,
             f"{record.seconds * 1e3:.1f}",

@@ -10,16 +10,13 @@ from grader.suite.verify import CaseRecord, Verification
 WIDE = "hidden:relu/forward[wide]"
 
 
-def test_cases_are_printed_with_their_parameters_and_bugs_with_who_catches_them(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
-    verification = Verification(
+def verification_of(*only: str) -> Verification:
+    return Verification(
         suite_version="1",
         suite_sha256="0" * 64,
         sandbox="in-process",
         seeds=(1, 2),
-        only=(),
+        only=only,
         bugs=2,
         variants=0,
         problems=(f"{WIDE} is wrong.",),
@@ -30,7 +27,13 @@ def test_cases_are_printed_with_their_parameters_and_bugs_with_who_catches_them(
         caught_by_one={"leaky": WIDE},
         missed_by_hidden={"sevens": (2,)},
     )
-    _show(verification)
+
+
+def test_cases_are_printed_with_their_parameters_and_bugs_with_who_catches_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    _show(verification_of())
     table, *lines = capsys.readouterr().out.split("└")
     assert WIDE in table
     for line in (
@@ -40,3 +43,13 @@ def test_cases_are_printed_with_their_parameters_and_bugs_with_who_catches_them(
         f"problem: {WIDE} is wrong.\n",
     ):
         assert line in lines[0]
+
+
+def test_a_narrow_terminal_shows_a_bug_beside_its_case(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _show(verification_of("relu-*"))
+    table = capsys.readouterr().out
+    assert "leaky" in table.splitlines()[4]
+    assert "idle" not in table, "it catches none of the bugs asked for"
