@@ -17,7 +17,7 @@ NOW = {"datetime.now", "datetime.utcnow", "datetime.today"}
 WRITES_DOWN = {"isoformat", "strftime", "astimezone"}
 RECKONS = {
     # How old a kept result is counts in days; a clock that is wrong keeps or drops a few more.
-    "batch/cache.py": {"time.time"},
+    "batch/results/cache.py": {"time.time"},
 }
 
 

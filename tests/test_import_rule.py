@@ -34,7 +34,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("grader.scoring", "grader.packing", "grader.report"),
     ("grader.overrides",),
     ("grader.pipeline", "grader.suite"),
-    ("grader.demo", "grader.batch"),
+    ("grader.demo", "grader.batch.source"),
+    ("grader.batch.results",),
+    ("grader.batch.folder", "grader.batch.workers"),
+    ("grader.batch.likeness", "grader.batch.review"),
+    ("grader.batch",),
     ("grader.service", "grader.autograder"),
     ("grader.cli",),
 )

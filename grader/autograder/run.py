@@ -13,10 +13,10 @@ import msgspec
 from grader.atomic_file import write_atomically
 from grader.autograder.metadata import GradescopeMetadata, read_metadata
 from grader.autograder.settings import DATA, ROSTER, Settings, read_settings
-from grader.batch.enrolment import person_of
-from grader.batch.listing import open_listing
-from grader.batch.repack import copy_to, repack, top_folder
-from grader.batch.source import Handed
+from grader.batch.source.enrolment import person_of
+from grader.batch.source.handed import Handed
+from grader.batch.source.listing import open_listing
+from grader.batch.source.repack import copy_to, repack, top_folder
 from grader.checks import better_cifar
 from grader.dataset.files import DataMissing, Dataset
 from grader.dataset.store import VARIABLE, find_dataset

@@ -8,11 +8,11 @@ from functools import partial
 import msgspec
 
 from grader.atomic_file import write_pieces
-from grader.batch.folder import BatchFolder
+from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.folder.made_from import made_from, says_made_from
+from grader.batch.folder.manifest import Manifest
+from grader.batch.folder.pictures import small_pictures
 from grader.batch.likeness import find_likeness
-from grader.batch.made_from import made_from, says_made_from
-from grader.batch.manifest import Manifest
-from grader.batch.pictures import small_pictures
 from grader.lab import Lab, Project
 from grader.model import Entry
 from grader.overrides import Override, apply_overrides

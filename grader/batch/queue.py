@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 import msgspec
 
 from grader.batch.pace import Kind
-from grader.batch.tasks import Result, Task
+from grader.batch.workers.tasks import Result, Task
 
 
 class Piece(msgspec.Struct, eq=False):

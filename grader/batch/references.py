@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from grader.baseline.measure import Job, Run
-from grader.batch.cache import ResultCache
-from grader.batch.content_key import part_key, reference_key
 from grader.batch.pace import Kind, Pace
 from grader.batch.queue import Piece, TaskQueue
-from grader.batch.tasks import Failed, Measured, Reference, Result
+from grader.batch.results.cache import ResultCache
+from grader.batch.results.content_key import part_key, reference_key
+from grader.batch.workers.tasks import Failed, Measured, Reference, Result
 from grader.pipeline import Plan
 
 Then = Callable[[tuple[Run, ...] | Failed], None]

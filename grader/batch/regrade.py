@@ -11,15 +11,15 @@ from pathlib import Path
 import msgspec
 
 from grader.atomic_file import write_atomically
-from grader.batch.cache import NOT_KEPT, ResultCache
 from grader.batch.changes import SubmissionChange, by_case, compare, verdict
 from grader.batch.finish import finish_batch
-from grader.batch.folder import BatchFolder, entry_of
+from grader.batch.folder.batch_folder import BatchFolder, entry_of
+from grader.batch.folder.manifest import Manifest
+from grader.batch.folder.switch import NEW, REGRADE, switch
 from grader.batch.likeness import FILE as LIKENESS
-from grader.batch.manifest import Manifest
+from grader.batch.results.cache import NOT_KEPT, ResultCache
 from grader.batch.runner import Settings, Watcher, grade_batch
-from grader.batch.source import Handed
-from grader.batch.switch import NEW, REGRADE, switch
+from grader.batch.source.handed import Handed
 from grader.errors import ConfigurationError
 from grader.lab import Project
 from grader.model import Audience, Entry, ItemResult, Outcome

@@ -10,17 +10,17 @@ from contextlib import closing
 
 import msgspec
 
-from grader.batch.cache import ResultCache
-from grader.batch.cluster import ClusterWorkers
-from grader.batch.executors import LocalWorkers, Workers
 from grader.batch.finish import finish_batch
-from grader.batch.folder import BatchFolder
-from grader.batch.manifest import Manifest
-from grader.batch.outline import Outlines
+from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.folder.manifest import Manifest
+from grader.batch.folder.outline import Outlines
 from grader.batch.pace import Left, Pace
 from grader.batch.queue import Piece, TaskQueue
+from grader.batch.results.cache import ResultCache
 from grader.batch.steps import Steps, why
-from grader.batch.tasks import KILLED, Failed, Result, Told, decode_result, encode
+from grader.batch.workers.cluster import ClusterWorkers
+from grader.batch.workers.executors import LocalWorkers, Workers
+from grader.batch.workers.tasks import KILLED, Failed, Result, Told, decode_result, encode
 from grader.errors import GraderError
 from grader.model import Entry
 from grader.pipeline import Plan

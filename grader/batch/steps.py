@@ -8,15 +8,16 @@ from contextlib import suppress
 import msgspec
 
 from grader.baseline.measure import Baseline, Job, Run, baseline_jobs, curve_jobs
-from grader.batch.cache import ResultCache
-from grader.batch.content_key import part_key
-from grader.batch.folder import BatchFolder, entry_of
+from grader.batch.folder.batch_folder import BatchFolder, entry_of
 from grader.batch.pace import Kind, Pace
-from grader.batch.perform import failed_item
 from grader.batch.queue import Piece, TaskQueue
 from grader.batch.references import References, Then
-from grader.batch.source import Handed
-from grader.batch.tasks import (
+from grader.batch.results.cache import ResultCache
+from grader.batch.results.content_key import part_key
+from grader.batch.source.handed import Handed
+from grader.batch.work import Work
+from grader.batch.workers.perform import failed_item
+from grader.batch.workers.tasks import (
     Drawing,
     Drawn,
     Failed,
@@ -27,7 +28,6 @@ from grader.batch.tasks import (
     Train,
     Trained,
 )
-from grader.batch.work import Work
 from grader.checks import better_cifar, plots
 from grader.errors import GraderError
 from grader.model import Entry, Judged, Outcome

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from grader.batch.cache import ResultCache
-from grader.batch.content_key import content_keys
-from grader.batch.folder import BatchFolder, entry_of
-from grader.batch.reading import Reading, read
-from grader.batch.source import Handed
+from grader.batch.folder.batch_folder import BatchFolder, entry_of
+from grader.batch.results.cache import ResultCache
+from grader.batch.results.content_key import content_keys
+from grader.batch.results.reading import Reading, read
+from grader.batch.source.handed import Handed
 from grader.checks import better_cifar
 from grader.errors import GraderError
 from grader.intake import Rejection, read_archive_bytes

@@ -10,12 +10,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from grader.batch.cache import default_cache
-from grader.batch.enrolment import enrol
-from grader.batch.folder import BatchFolder
-from grader.batch.manifest import Manifest
+from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.folder.manifest import Manifest
+from grader.batch.results.cache import default_cache
 from grader.batch.runner import Settings, grade_batch
-from grader.batch.source import read_source
+from grader.batch.source.enrolment import enrol
+from grader.batch.source.handed import read_source
 from grader.cli.batch_progress import kind_of, showing
 from grader.cli.console import log
 from grader.cli.grade import make_plan

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from grader.batch.pace import Kind, Left
 from grader.batch.runner import Watcher
-from grader.batch.tasks import Told
+from grader.batch.workers.tasks import Told
 from grader.cli.console import log
 from grader.model import Entry, Progress
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from grader.batch.cache import default_cache
+from grader.batch.results.cache import default_cache
 
 
 @click.group(epilog="Example: grader cache stats")

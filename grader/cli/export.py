@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.atomic_file import write_atomically
-from grader.batch.candidates import candidates_of
+from grader.batch.folder.candidates import candidates_of
 from grader.cli.console import log
 from grader.cli.export_gradescope import gradescope, gradescope_autograder
 from grader.errors import ConfigurationError

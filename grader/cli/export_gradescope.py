@@ -13,7 +13,7 @@ from grader.atomic_file import write_atomically
 from grader.autograder.bundle import asked_for, bundle
 from grader.autograder.settings import Settings
 from grader.autograder.settled import settled_zip
-from grader.batch.candidates import candidates_of
+from grader.batch.folder.candidates import candidates_of
 from grader.cli.console import log
 from grader.cli.grade import chosen_items
 from grader.dataset.store import find_dataset

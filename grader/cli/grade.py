@@ -11,8 +11,8 @@ import msgspec
 
 from grader import pipeline
 from grader.atomic_file import write_atomically
-from grader.batch.enrolment import enrol
-from grader.batch.source import Handed
+from grader.batch.source.enrolment import enrol
+from grader.batch.source.handed import Handed
 from grader.cli.console import log, show_report, watching
 from grader.dataset.files import DataMissing, Dataset
 from grader.dataset.store import find_dataset

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from grader.batch.cache import default_cache
 from grader.batch.changes import CaseCount, ItemChange, by_case
-from grader.batch.folder import BatchFolder
+from grader.batch.folder.batch_folder import BatchFolder
 from grader.batch.regrade import Difference, apply, discard, prepare
+from grader.batch.results.cache import default_cache
 from grader.batch.runner import Settings
 from grader.cli.batch_progress import showing
 from grader.cli.console import log, points_text

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from grader.batch.folder import BatchFolder
+from grader.batch.folder.batch_folder import BatchFolder
 from grader.batch.statistics import LOW, CaseStatistics, case_statistics, suspicious_first
 
 WIDTH = 100

@@ -12,10 +12,10 @@ from flask import Flask, Response, abort, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from grader.batch.decisions import DecidedMeanwhile, decide, take_back
-from grader.batch.folder import BatchFolder
-from grader.batch.matters import Matter, Wanted, matters, matters_of, neighbours, wanted_of
-from grader.batch.reasons import ACCEPTED, reasons
+from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.review.decisions import DecidedMeanwhile, decide, take_back
+from grader.batch.review.matters import Matter, Wanted, matters, matters_of, neighbours, wanted_of
+from grader.batch.review.reasons import ACCEPTED, reasons
 from grader.errors import ConfigurationError, GraderError
 from grader.model import Entry
 from grader.overrides import Override

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grader.batch.folder import BatchFolder
+from grader.batch.folder.batch_folder import BatchFolder
 from grader.model import Report
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from grader.batch.folder import BatchFolder
-from grader.batch.manifest import Manifest
-from grader.batch.source import Handed
+from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.folder.manifest import Manifest
+from grader.batch.source.handed import Handed
 from grader.lab import Project
 from grader.model import (
     CaseResult,

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from grader.batch.folder import BatchFolder, gradebook
+from grader.batch.folder.batch_folder import BatchFolder, gradebook
 from grader.demo import EXAMPLES, example_files, zip_files
 from grader.errors import ConfigurationError
 from grader.lab import Project

@@ -9,11 +9,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from grader.batch.cache import ResultCache
-from grader.batch.folder import BatchFolder
-from grader.batch.manifest import Manifest
+from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.folder.manifest import Manifest
+from grader.batch.results.cache import ResultCache
 from grader.batch.runner import Settings, Watcher, grade_batch
-from grader.batch.source import Handed
+from grader.batch.source.handed import Handed
 from grader.dataset.store import demo_dataset
 from grader.demo import EXAMPLES, example_files, zip_files
 from grader.lab import Project

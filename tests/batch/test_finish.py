@@ -9,12 +9,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from grader.batch import pictures
 from grader.batch.finish import PAGE, finish_batch
-from grader.batch.folder import BatchFolder
-from grader.batch.manifest import Manifest
-from grader.batch.outline import Outlines
-from grader.batch.source import Handed
+from grader.batch.folder import pictures
+from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.folder.manifest import Manifest
+from grader.batch.folder.outline import Outlines
+from grader.batch.source.handed import Handed
 from grader.lab import Project
 from grader.model import Graded
 from grader.overrides import Override, apply_overrides, write_overrides

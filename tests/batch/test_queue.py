@@ -6,7 +6,7 @@ import pytest
 
 from grader.batch.pace import Kind
 from grader.batch.queue import Piece, TaskQueue
-from grader.batch.tasks import Task
+from grader.batch.workers.tasks import Task
 
 
 def no_task() -> Task:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from grader.baseline.measure import Job, Run
-from grader.batch.cache import ResultCache
 from grader.batch.pace import Pace
 from grader.batch.queue import Piece, TaskQueue
 from grader.batch.references import References
-from grader.batch.tasks import Failed, Measured, Reference
+from grader.batch.results.cache import ResultCache
+from grader.batch.workers.tasks import Failed, Measured, Reference
 from grader.lab import Project
 from grader.pipeline import Plan
 

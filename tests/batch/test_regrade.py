@@ -16,13 +16,13 @@ import msgspec
 import pytest
 
 from grader.batch import regrade
-from grader.batch.cache import ResultCache
 from grader.batch.changes import by_case, compare
-from grader.batch.decisions import NONE, decide
 from grader.batch.finish import finish_batch, refresh
-from grader.batch.folder import BatchFolder
-from grader.batch.manifest import Manifest
+from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.folder.manifest import Manifest
 from grader.batch.regrade import Difference, apply, discard, prepare, read_difference
+from grader.batch.results.cache import ResultCache
+from grader.batch.review.decisions import NONE, decide
 from grader.batch.runner import Settings, Watcher
 from grader.errors import ConfigurationError
 from grader.lab import Project

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from grader.batch import runner
-from grader.batch.cache import ResultCache
-from grader.batch.folder import BatchFolder, gradebook
-from grader.batch.manifest import Manifest
-from grader.batch.perform import perform
+from grader.batch.folder.batch_folder import BatchFolder, gradebook
+from grader.batch.folder.manifest import Manifest
+from grader.batch.results.cache import ResultCache
 from grader.batch.runner import Settings, Watcher, grade_batch
-from grader.batch.source import Handed
-from grader.batch.tasks import KILLED, Failed, Short, Told, decode_task, encode
+from grader.batch.source.handed import Handed
+from grader.batch.workers.perform import perform
+from grader.batch.workers.tasks import KILLED, Failed, Short, Told, decode_task, encode
 from grader.demo import EXAMPLES, example_files, zip_files
 from grader.lab import Project
 from grader.model import Entry

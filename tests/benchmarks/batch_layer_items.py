@@ -39,11 +39,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from grader.batch.cache import ResultCache
-from grader.batch.folder import BatchFolder
-from grader.batch.manifest import Manifest
+from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.folder.manifest import Manifest
+from grader.batch.results.cache import ResultCache
 from grader.batch.runner import Settings, Watcher, grade_batch
-from grader.batch.source import Handed
+from grader.batch.source.handed import Handed
 from grader.checks.pytest_session import session_arguments, test_folders
 from grader.demo import zip_files
 from grader.lab import Project, find_project

@@ -35,14 +35,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import msgspec
 
-from grader.batch.cache import ResultCache
-from grader.batch.content_key import content_keys
-from grader.batch.enrolment import enrol
-from grader.batch.folder import BatchFolder
-from grader.batch.manifest import Manifest
-from grader.batch.reading import reading_of
+from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.folder.manifest import Manifest
+from grader.batch.results.cache import ResultCache
+from grader.batch.results.content_key import content_keys
+from grader.batch.results.reading import reading_of
 from grader.batch.runner import Settings, Watcher, grade_batch
-from grader.batch.source import read_source
+from grader.batch.source.enrolment import enrol
+from grader.batch.source.handed import read_source
 from grader.dataset.store import demo_dataset
 from grader.demo import EXAMPLES, example_files, zip_files
 from grader.intake import read_archive

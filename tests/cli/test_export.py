@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from click.testing import Result
 
-from grader.batch.folder import BatchFolder
-from grader.batch.manifest import Manifest
-from grader.batch.source import Handed
+from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.folder.manifest import Manifest
+from grader.batch.source.handed import Handed
 from grader.lab import Project
 from grader.model import Graded, ItemResult, Outcome, Report
 from grader.pipeline import Plan, grade

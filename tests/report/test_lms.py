@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.batch.lms.canvas import read_canvas_name
-from grader.batch.lms.moodle import read_moodle_name
+from grader.batch.source.lms.canvas import read_canvas_name
+from grader.batch.source.lms.moodle import read_moodle_name
 from grader.errors import ConfigurationError
 from grader.lab import find_project
 from grader.model import (

@@ -13,9 +13,9 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from grader.batch.decisions import NONE, decide
 from grader.batch.finish import refresh
-from grader.batch.folder import BatchFolder
+from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.review.decisions import NONE, decide
 from grader.lab import Project
 from grader.model import Graded, Outcome
 from grader.overrides import Override

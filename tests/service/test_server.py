@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.batch.folder import BatchFolder
+from grader.batch.folder.batch_folder import BatchFolder
 from grader.errors import GraderError
 from grader.lab import Project
 from grader.service.refresher import Refresher

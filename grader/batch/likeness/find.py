@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from grader.atomic_file import write_atomically
-from grader.batch.folder import BatchFolder
+from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.folder.manifest import Manifest
 from grader.batch.likeness.code import LEAST_CODE, THRESHOLD, alike_pairs
 from grader.batch.likeness.fingerprint import (
     LARGEST_FILE,
@@ -24,8 +25,7 @@ from grader.batch.likeness.fingerprint import (
 )
 from grader.batch.likeness.plots import plot_groups
 from grader.batch.likeness.shared import compare
-from grader.batch.manifest import Manifest
-from grader.batch.source import Handed
+from grader.batch.source.handed import Handed
 from grader.errors import GraderError
 from grader.intake import Rejection, read_archive
 from grader.lab import Lab, Project

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from grader.batch.finish import finish_batch
-from grader.batch.folder import BatchFolder
+from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.folder.manifest import Manifest
 from grader.batch.likeness import FILE, find, find_likeness
 from grader.batch.likeness.fingerprint import (
     LARGEST_FILE,
@@ -19,8 +20,7 @@ from grader.batch.likeness.fingerprint import (
     Hashes,
     fingerprint,
 )
-from grader.batch.manifest import Manifest
-from grader.batch.source import Handed
+from grader.batch.source.handed import Handed
 from grader.demo import zip_files
 from grader.lab import Project
 from grader.model import Audience, Entry, Graded, SubmissionStamp

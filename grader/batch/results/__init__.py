@@ -1,0 +1,1 @@
+"""Results of items by content: nothing is judged twice."""

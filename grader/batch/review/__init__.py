@@ -1,0 +1,1 @@
+"""What a batch leaves to people, and what they decide."""

@@ -1,0 +1,1 @@
+"""Performs tasks, several at once, here or on a cluster."""
