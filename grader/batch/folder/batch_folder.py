@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -32,6 +33,7 @@ SUMMARY = "summary.json"
 LOCK = ".lock"
 FINISH_LOCK = ".finish.lock"
 HANDED_IN_AGAIN = "Another archive was handed in since it was graded. Run the batch again."
+_T = TypeVar("_T")
 
 
 class _Archive(msgspec.Struct, frozen=True):
@@ -81,8 +83,8 @@ class BatchFolder:
         """
         self._settle()
         for handed in manifest.handed:
-            graded = self._graded_archive(handed.key)
-            if graded is not None and _is_another(handed.path, graded):
+            graded = self._standing(handed.key, _Graded)
+            if graded is not None and _is_another(handed.path, graded.submission.sha256):
                 self.write_problem(handed.key, HANDED_IN_AGAIN)
         write_atomically(self.folder / MANIFEST, encode(manifest))
 
@@ -180,7 +182,7 @@ class BatchFolder:
             path = self.artefacts_path(key) / name
             if not _holds(path, picture):
                 write_atomically(path, picture)
-        standing = self._standing(key)
+        standing = self._standing(key, Report)
         if standing is not None and _says_the_same(standing, report):
             report = standing
         else:
@@ -188,17 +190,10 @@ class BatchFolder:
         self.problem_path(key).unlink(missing_ok=True)
         return report
 
-    def _graded_archive(self, key: str) -> str | None:
-        """Return the digest of the archive that the standing report is about."""
+    def _standing(self, key: str, kind: type[_T]) -> _T | None:
+        """Return the standing report, or as much of it as a type asks for."""
         try:
-            report = self.report_path(key).read_bytes()
-            return msgspec.json.decode(report, type=_Graded).submission.sha256
-        except (OSError, msgspec.DecodeError):
-            return None
-
-    def _standing(self, key: str) -> Report | None:
-        try:
-            return msgspec.json.decode(self.report_path(key).read_bytes(), type=Report)
+            return msgspec.json.decode(self.report_path(key).read_bytes(), type=kind)
         except (OSError, msgspec.DecodeError):
             return None
 
