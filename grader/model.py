@@ -383,6 +383,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     graded_at: str
     grader_version: str
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is a score in which nothing is open; it may still leave items out."""
+        return self.score is not None and not self.provisional
+
 
 class Graded(msgspec.Struct, frozen=True):
     """One submission's report, and the pictures that it names.

@@ -243,7 +243,7 @@ def _row(entry: Entry, number: int, alike: tuple[Alike, ...]) -> Row:
 def _settled(row: Row) -> bool:
     """Tell whether there is a score in which nothing is open."""
     report = row.report
-    return report is not None and report.score is not None and not report.provisional
+    return report is not None and report.is_settled
 
 
 def _not_run(row: Row) -> list[str]:

@@ -330,7 +330,7 @@ def summary(entries: Sequence[Entry], manifest: Manifest, likeness: Likeness) ->
 
 def _final(entry: Entry) -> bool:
     report = entry.report
-    return report is not None and report.score is not None and not report.provisional
+    return report is not None and report.is_settled
 
 
 def _cell(points: float | None) -> str:

@@ -144,7 +144,7 @@ def why_no_grade(entry: Entry) -> str:
     left_out = [item.id for item in report.items if item.points is None]
     if left_out:
         return f"{', '.join(left_out)} was not graded"
-    if report.score is None or report.provisional:
+    if not report.is_settled:
         return report.score_note or "it has no score"
     return ""
 
