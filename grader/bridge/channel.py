@@ -17,10 +17,11 @@ from grader.bridge.faults import (
     StudentFault,
     StudentRaised,
 )
+from grader.bridge.foreseen import Asked, Foreseen
 from grader.bridge.frames import BadFrame, DeadlinePassed, Stream, StreamClosed
 from grader.bridge.given_arrays import GivenArrays
+from grader.bridge.host_desk import HostDesk, misled
 from grader.bridge.host_registry import LAYER_REACH, HostRegistry, Reach
-from grader.errors import GraderError
 
 # Replies wait in the socket's buffer; were there no bound, both sides could wait for the other
 # to read.
@@ -66,7 +67,9 @@ class Channel:
         self._random = random.Random(os.urandom(16))  # noqa: S311
         self._proxy_of: Callable[[protocol.Remote], object] = _refuse
         self._handle_of: Callable[[object], protocol.Remote | None] = lambda value: None
+        self._desk = HostDesk(self._hosts, self._value_of, self._wire_of)
         self._given = GivenArrays()
+        self._sent = 0
         self._told: deque[int] = deque()
         self._objects_made = 0
         self.fault: StudentFault | None = None
@@ -88,13 +91,28 @@ class Channel:
         """Set the time, by the monotonic clock, until which the process may take to answer."""
         self._stream.deadline = deadline
 
-    def begin_case(self, seed: int, deadline: float) -> None:
-        """Forget earlier objects and seed the process's global generators."""
+    def begin_case(self, seed: int, deadline: float, foreseen: Foreseen | None = None) -> None:
+        """Forget earlier objects and seed the process's global generators.
+
+        Parameters
+        ----------
+        seed : int
+        deadline : float
+            Until when the case's replies are awaited, by the monotonic clock.
+        foreseen : Foreseen, optional
+            What the case's host objects may be asked. Given it, `learned` tells what more there is.
+        """
         self._stream.deadline = deadline
-        self._hosts.clear()
+        self._desk.begin_case(foreseen)
         self._given.clear()
         self._objects_made = 0
-        self._tell(protocol.BeginCase(self._number(), seed))
+        sealed = protocol.NOTHING_SEALED if foreseen is None else foreseen.on_wire
+        self._tell(protocol.BeginCase(self._number(), seed, sealed))
+
+    @property
+    def learned(self) -> Asked:
+        """What the case's host objects were asked, if not all of it was foreseen."""
+        return self._desk.learned
 
     def new(self, name: str, module: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
         """Construct one of the student's objects; what goes wrong is raised later."""
@@ -173,6 +191,9 @@ class Channel:
         """Send a request, and note which arrays its reply may tell changes of."""
         if self.fault is not None:
             raise self.fault
+        if self._desk.catching_up:
+            raise misled()
+        self._sent += 1
         try:
             send(protocol.encode(request))
         except BREAKS as error:
@@ -222,10 +243,13 @@ class Channel:
     def _receive_reply(self, number: int) -> protocol.Returned | protocol.Raised:
         """Receive the reply to one request, serving host objects until it comes."""
         while True:
-            reply = protocol.decode(self._stream.receive(), protocol.replies)
+            payload = self._stream.receive()
+            reply = protocol.decode(payload, protocol.replies)
             match reply:
                 case protocol.HostCall() | protocol.HostGet() | protocol.HostSet():
-                    self._stream.send(protocol.encode(self._serve(reply)))
+                    self._serve(reply, payload)
+                case protocol.Foresaw():
+                    self._desk.catch_up(reply)
                 case protocol.Returned() | protocol.Raised():
                     if reply.id != number:
                         raise BadFrame("a reply with another request's number")
@@ -237,35 +261,20 @@ class Channel:
         original = self._hosts.exception(raised.host_error)
         return original if original is not None else StudentRaised(raised)
 
-    def _serve(self, ask: protocol.HostCall | protocol.HostGet | protocol.HostSet) -> protocol.Wire:
-        """Carry out what student code asks of a host object, and put the result on the wire."""
-        result: object = None
+    def _serve(self, ask: protocol.Ask, on_wire: Any) -> None:
+        """Carry out what student code asks of a host object, and send it the result."""
         # What the host object asks of student code meanwhile has replies of its own.
         outer, self._told = self._told, deque()
+        sent = self._sent
         try:
-            match ask:
-                case protocol.HostCall():
-                    args = [values.from_wire(item, self._value_of) for item in ask.args]
-                    kwargs = values.dict_from_wire(ask.kwargs, self._value_of)
-                    result = self._hosts.call(ask.target, ask.method, args, kwargs)
-                case protocol.HostGet():
-                    result = self._hosts.get(ask.target, ask.name)
-                case protocol.HostSet():
-                    value = values.from_wire(ask.value, self._value_of)
-                    self._hosts.set(ask.target, ask.name, value)
-            return protocol.HostReturned(ask.id, values.to_wire(result, self._wire_of))
-        except StudentRaised as error:
-            # The host object called student code back, and that raised.
-            number = self._hosts.remember(error)
-            return protocol.HostRaised(ask.id, number, error.builtin, str(error)[:600])
-        except (BadFrame, StudentFault, GraderError):
-            raise
-        # Whatever else a host object raises goes to the student's code, as it would in-process.
-        except Exception as error:
-            number = self._hosts.remember(error)
-            return protocol.HostRaised(ask.id, number, type(error).__name__, str(error)[:600])
+            answer = self._desk.answer(ask)
         finally:
             self._told = outer
+        encoded = protocol.encode(answer)
+        self._desk.keep(
+            on_wire, encoded, isinstance(answer, protocol.HostReturned) and self._sent == sent
+        )
+        self._stream.send(encoded)
 
 
 def _refuse(wire: protocol.Remote) -> object:

@@ -201,11 +201,21 @@ class Prepare(Wire, frozen=True, tag="prepare"):
     alone: bool
 
 
+NOTHING_SEALED = msgspec.Raw(msgspec.msgpack.encode({}))
+
+
 class BeginCase(Wire, frozen=True, tag="case"):
-    """Forget the objects of earlier cases and seed the global generators."""
+    """Forget the objects of earlier cases and seed the global generators.
+
+    Attributes
+    ----------
+    sealed : msgspec.Raw
+        Answers of host objects, sealed, by tag: dict of bytes to bytes. See `sealing`.
+    """
 
     id: int
     seed: int
+    sealed: msgspec.Raw = NOTHING_SEALED
 
 
 class New(Wire, frozen=True, tag="new"):
@@ -336,6 +346,21 @@ class HostSet(Wire, frozen=True, tag="hset"):
     value: Value
 
 
+class Foresaw(Wire, frozen=True, tag="saw"):
+    """So many questions were answered by what was sealed; the message after this one comes later.
+
+    Attributes
+    ----------
+    count : int
+        How many since the last time.
+    link : bytes
+        The last one's link, which proves that they were asked.
+    """
+
+    count: int
+    link: bytes
+
+
 # Grader to item process, answering
 
 
@@ -358,13 +383,15 @@ class HostRaised(Wire, frozen=True, tag="herr"):
 Order: TypeAlias = Setup | WriteFile | Start | End
 WorkerReply: TypeAlias = Hello | Done | Ended
 Request: TypeAlias = Prepare | BeginCase | New | Call | Get | Set | HostReturned | HostRaised
-Reply: TypeAlias = Hello | Returned | Raised | HostCall | HostGet | HostSet
+Ask: TypeAlias = HostCall | HostGet | HostSet
+Reply: TypeAlias = Hello | Returned | Raised | Foresaw | Ask
 
 _encoder = msgspec.msgpack.Encoder()
 orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
 worker_replies: msgspec.msgpack.Decoder[WorkerReply] = msgspec.msgpack.Decoder(WorkerReply)
 requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+asks: msgspec.msgpack.Decoder[Ask] = msgspec.msgpack.Decoder(Ask)
 
 
 def encode(message: Wire) -> bytes:

@@ -13,6 +13,7 @@ import msgspec
 from grader.bridge import protocol, proxy
 from grader.bridge.channel import Channel
 from grader.bridge.faults import ProcessLost, StudentFault, StudentRaised
+from grader.bridge.foreseen import Asked, Foreseen
 from grader.bridge.frames import Stream
 from grader.errors import GraderError
 from grader.model import Outcome
@@ -122,8 +123,21 @@ class Session:
         """What broke the running case's channel, if anything did."""
         return self._channel.fault if self._channel is not None else None
 
-    def begin_case(self, item: str, seed: int) -> None:
+    @property
+    def learned(self) -> Asked:
+        """What the running case's host objects were asked, if not all of it was foreseen."""
+        return self._channel.learned if self._channel is not None else []
+
+    def begin_case(self, item: str, seed: int, foreseen: Foreseen | None = None) -> None:
         """Make ready for a case: the item's process is there, and knows nothing of earlier cases.
+
+        Parameters
+        ----------
+        item : str
+        seed : int
+            For the process's global generators.
+        foreseen : Foreseen, optional
+            What the case's host objects may be asked.
 
         Raises
         ------
@@ -142,7 +156,7 @@ class Session:
             self._start_process(current)
         if current.given_up is not None:
             raise current.given_up
-        self.channel().begin_case(seed, self._deadline(current))
+        self.channel().begin_case(seed, self._deadline(current), foreseen)
 
     def _enter(self, name: str) -> _Item:
         """Go on with an item: its losses and its time are counted over all its cases."""

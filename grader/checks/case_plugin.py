@@ -11,7 +11,9 @@ import msgspec
 import pytest
 
 from grader.bridge.faults import StudentFault, StudentRaised
+from grader.bridge.foreseen import Asked
 from grader.bridge.session import Session
+from grader.checks.foresight import Foresight
 from grader.checks.siblings import case_name
 from grader.checks.wording import diagnosis_of, hidden_feedback, public_feedback
 from grader.errors import GraderError
@@ -47,12 +49,23 @@ class CasePlugin:
         Items, classes and the suite's version.
     seed : int
         The grading seed.
+    foresight : Foresight, optional
+        What the cases' host objects may be asked.
+
+    Attributes
+    ----------
+    learned : dict of str to list of (bytes, bytes)
+        What was asked in cases that passed and was not foreseen, by node id.
     """
 
-    def __init__(self, session: Session, lab: Lab, seed: int) -> None:
+    def __init__(
+        self, session: Session, lab: Lab, seed: int, foresight: Foresight | None = None
+    ) -> None:
         self._session = session
         self._lab = lab
         self.seed = seed
+        self._foresight = foresight
+        self.learned: dict[str, Asked] = {}
         self._verdicts: dict[str, tuple[str, CaseResult]] = {}
         self._seconds = 0.0
         self.error: GraderError | None = None
@@ -68,7 +81,9 @@ class CasePlugin:
         case = item.stash[CASE]
         self._verdicts.pop(item.nodeid, None)
         self._seconds = 0.0
-        self._session.begin_case(case.item, case_seed(self._lab.suite.version, self.seed, case.id))
+        number = case_seed(self._lab.suite.version, self.seed, case.id)
+        foreseen = self._foresight.of(item.nodeid) if self._foresight is not None else None
+        self._session.begin_case(case.item, number, foreseen)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Generator[None, None, None]:
@@ -97,6 +112,13 @@ class CasePlugin:
         self._verdicts[item.nodeid] = case.item, verdict
         if self.error is not None:
             item.session.shouldstop = "the grader itself failed"
+
+    def learn(self, item: pytest.Item) -> None:
+        """Note, of a case that has passed, what it asked of host objects that was not foreseen."""
+        _, verdict = self._verdicts[item.nodeid]
+        asked = self._session.learned
+        if asked and verdict.outcome is Outcome.PASSED:
+            self.learned[item.nodeid] = asked
 
     def spend(self, seconds: float) -> None:
         """Count the time of one of the running case's phases."""

@@ -12,9 +12,11 @@ from typing import Literal
 import msgspec
 import pytest
 
+from grader.bridge.foreseen import Asked
 from grader.bridge.session import Budget, Session
 from grader.checks.case_plugin import CASE, CasePlugin
 from grader.checks.collection import Student
+from grader.checks.foresight import Foresight
 from grader.errors import GraderError
 from grader.lab import Lab
 from grader.model import CaseResult
@@ -60,9 +62,29 @@ class Answer(msgspec.Struct, frozen=True):
     error: Ours | None = None
 
 
+class Ran(msgspec.Struct, frozen=True):
+    """What came of a run.
+
+    Attributes
+    ----------
+    answer : Answer
+        For whoever asked.
+    learned : dict of str to list of (bytes, bytes)
+        For later runs: what was asked of host objects in cases that passed, by node id.
+    """
+
+    answer: Answer
+    learned: dict[str, Asked] = {}
+
+
 def run_cases(
-    collected: pytest.Session, student: Student, cell: Cell, request: Request, lab: Lab
-) -> Answer:
+    collected: pytest.Session,
+    student: Student,
+    cell: Cell,
+    request: Request,
+    lab: Lab,
+    foresight: Foresight,
+) -> Ran:
     """Run the cases in this very process, which is good for nothing else afterwards.
 
     Parameters
@@ -77,6 +99,8 @@ def run_cases(
         The submission's files, the items and the grading seed.
     lab : Lab
         Limits, and the suite's version.
+    foresight : Foresight
+        What earlier runs under the request's seed have learned.
     """
     _bound_memory()
     gc.set_threshold(YOUNG_OBJECTS)
@@ -86,7 +110,7 @@ def run_cases(
     try:
         cell.fill(request.files)
         session = student.session = make_session(cell, lab)
-        plugin = CasePlugin(session, lab, request.seed)
+        plugin = CasePlugin(session, lab, request.seed, foresight)
         collected.config.pluginmanager.register(plugin)
         collected.config.option.seed = request.seed
         chosen = [item for item in collected.items if item.stash[CASE].item in request.items]
@@ -94,6 +118,7 @@ def run_cases(
             _run_case(item, following, plugin)
             if plugin.error is not None:
                 break
+            plugin.learn(item)
         session.end_item()
         if plugin.error is None and len(plugin.verdicts) != len(chosen):
             raise GraderError("Some cases ended without a verdict.", "Report this.")
@@ -103,7 +128,7 @@ def run_cases(
         else:
             cell.close()
     error = Ours(plugin.error.what, plugin.error.do) if plugin.error is not None else None
-    return Answer(plugin.verdicts, session.output, error)
+    return Ran(Answer(plugin.verdicts, session.output, error), plugin.learned)
 
 
 def _run_case(item: pytest.Item, following: pytest.Item | None, plugin: CasePlugin) -> None:

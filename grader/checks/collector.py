@@ -5,8 +5,9 @@ grader ─fork─> collector ─fork─> run of one submission ── socket ─
 ```
 
 The grader asks and the collector answers, one submission after the other. While a run works, the
-collector starts the next cell and stops the last one. It ends with its grader, in good order: it
-has cells to stop and a folder to remove.
+collector starts the next cell and stops the last one. What a run has learned of host objects goes
+on to the runs after it. The collector ends with its grader, in good order: it has cells to stop and
+a folder to remove.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ import numpy as np  # noqa: F401
 import numpy.ma  # noqa: F401 - which numpy itself loads when it is first needed
 import pytest
 
+from grader.bridge.foreseen import Asked
 from grader.checks.case_run import Answer, Ours, Request, run_cases
 from grader.checks.collection import Collection, Student, last_lines
+from grader.checks.foresight import Foresight
 from grader.errors import GraderError
 from grader.lab import Project
 from grader.model import Suite
@@ -48,6 +51,7 @@ ENDING_PAUSE = 0.005
 IDLE_SECONDS = 0.2
 """After so long without a request, used cells are stopped."""
 LOG = "run.log"
+_learned = msgspec.msgpack.Decoder(dict[str, Asked])
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -152,6 +156,7 @@ class _Server:
         self._ahead = ahead
         self._connection = connection
         self._student = Student()
+        self._foresight = Foresight()
         self._ending = False
         self._waiting = False
 
@@ -202,12 +207,13 @@ class _Server:
                     cells.stop_used()
                 self._wait_for(self._connection)
                 try:
-                    request = self._connection.recv_bytes()
+                    request = msgspec.msgpack.decode(self._connection.recv_bytes(), type=Request)
                     self._connection.send_bytes(self._answer(session, request, cells))
                 except (EOFError, BrokenPipeError):
                     return
 
-    def _answer(self, session: pytest.Session, request: bytes, cells: CellsAhead) -> bytes:
+    def _answer(self, session: pytest.Session, request: Request, cells: CellsAhead) -> bytes:
+        self._foresight.under(request.seed)
         cell = cells.take()
         answers, theirs = multiprocessing.Pipe(duplex=False)
         process = os.fork()
@@ -221,7 +227,10 @@ class _Server:
             if self._ahead:
                 cells.prepare()
             in_time = self._wait_for(answers, self._run_seconds)
-            return answers.recv_bytes() if in_time else self._ended_early(None)
+            if not in_time:
+                return self._ended_early(None)
+            self._foresight.learn(_learned.decode(answers.recv_bytes()))
+            return answers.recv_bytes()
         except EOFError:
             _, status = os.waitpid(process, 0)
             return self._ended_early(os.waitstatus_to_exitcode(status))
@@ -233,7 +242,7 @@ class _Server:
             cells.retire(cell)
 
     def _run_and_exit(
-        self, session: pytest.Session, request: bytes, cell: Cell, answer: Connection
+        self, session: pytest.Session, request: Request, cell: Cell, answer: Connection
     ) -> NoReturn:
         """Run a request in this fork."""
         try:
@@ -243,10 +252,12 @@ class _Server:
             log = os.open(self._place / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(log, 1)
             os.dup2(log, 2)
-            asked = msgspec.msgpack.decode(request, type=Request)
-            found = run_cases(session, self._student, cell, asked, self._subject.project.lab)
-            answer.send_bytes(msgspec.msgpack.encode(found))
+            lab = self._subject.project.lab
+            ran = run_cases(session, self._student, cell, request, lab, self._foresight)
+            answer.send_bytes(msgspec.msgpack.encode(ran.learned))
+            answer.send_bytes(msgspec.msgpack.encode(ran.answer))
         except GraderError as error:
+            answer.send_bytes(msgspec.msgpack.encode({}))
             answer.send_bytes(_failure(error.what, error.do))
         except BaseException:
             traceback.print_exc()

@@ -44,6 +44,7 @@ def seeds() -> list[bytes]:
         protocol.HostCall(7, 0, "forward", [arrays[1], deep], named),
         protocol.HostGet(7, 0, "W"),
         protocol.HostSet(7, 0, "W", arrays[2]),
+        protocol.Foresaw(7, bytes(32)),
     ]
     return [protocol.encode(message) for message in messages]
 

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from grader.bridge import proxy
+from grader.bridge.foreseen import Foreseen
 from grader.bridge.session import Session
 from grader.checks.case_run import make_session
 from grader.lab import Project
@@ -25,9 +26,9 @@ class Student:
         self.session = session
         self._layers = layers
 
-    def case(self, item: str = "full", seed: int = 1) -> Any:
+    def case(self, item: str = "full", seed: int = 1, foreseen: Foreseen | None = None) -> Any:
         """Begin a case of an item; return the `layers` package across the bridge."""
-        self.session.begin_case(item, seed)
+        self.session.begin_case(item, seed, foreseen)
         return self._layers
 
     def end_case(self) -> None:

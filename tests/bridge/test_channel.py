@@ -20,7 +20,9 @@ from grader.bridge.faults import (
     ProcessLost,
     StudentRaised,
 )
+from grader.bridge.foreseen import Foreseen
 from grader.bridge.frames import Stream, StreamClosed
+from grader.bridge.sealing import FIRST_LINK, linked
 from grader.errors import GraderError
 from grader.model import Outcome
 
@@ -609,3 +611,130 @@ def test_the_package_can_be_imported_in_every_way_that_tests_use(against: Any) -
     assert modules["layers"].FullLayer is modules["layers.full"].FullLayer
     assert modules["layers"].full is modules["layers.full"]
     assert not hasattr(modules["layers.relu"], "FullLayer")
+
+
+# What was foreseen
+
+
+def foreseen(*rates: float) -> tuple[Foreseen, list[bytes]]:
+    """Return a case in which a spy is updated at these rates, and the link after each."""
+    case, links = Foreseen(), [FIRST_LINK]
+    asked = [
+        (
+            protocol.encode(protocol.HostCall(number, 0, "update_param", [rate], NOTHING)),
+            protocol.encode(protocol.HostReturned(number, None)),
+        )
+        for number, rate in enumerate(rates, 1)
+    ]
+    for question, _ in asked:
+        links.append(linked(links[-1], question).link)
+    case.learn(asked)
+    return case, links
+
+
+def saying(news: protocol.Foresaw) -> Callable[[Peer], None]:
+    """Script a peer that takes one request and says this."""
+
+    def script(peer: Peer) -> None:
+        peer.take()
+        peer.send(news)
+
+    return script
+
+
+def begun(against: Any, script: Callable[[Peer], object], case: Foreseen, spy: Spy) -> Any:
+    """Begin a case against a peer, and hand a spy over; the script answers this last call."""
+
+    def whole(peer: Peer) -> None:
+        for _ in range(2):
+            peer.send(protocol.Returned(peer.take().id, None))
+        script(peer)
+
+    channel = against(whole)
+    channel.begin_case(1, time.monotonic() + 5, case)
+    channel.get(1, "W")
+    return channel.call(1, "fit", (spy,), {})
+
+
+def test_what_a_proof_says_was_asked_is_done_before_the_call_returns(against: Any) -> None:
+    case, links = foreseen(0.5, 0.25, 0.125)
+
+    def script(peer: Peer) -> None:
+        number = peer.take().id
+        peer.send(protocol.Foresaw(2, links[2]))
+        peer.send(protocol.Returned(number, 7))
+
+    spy = Spy()
+    assert begun(against, script, case, spy) == 7
+    assert spy.rates == [0.5, 0.25]
+
+
+@pytest.mark.parametrize(("count", "link"), [(1, 2), (2, 1), (3, 2), (1, 0), (1 << 40, 3), (-1, 1)])
+def test_a_proof_of_other_questions_breaks_the_channel(against: Any, count: int, link: int) -> None:
+    case, links = foreseen(0.5, 0.25, 0.125)
+    spy = Spy()
+    with pytest.raises(BrokenProtocol, match="proof of questions that it has not asked"):
+        begun(
+            against,
+            saying(protocol.Foresaw(count, links[link])),
+            case,
+            spy,
+        )
+    assert spy.rates == []
+
+
+def test_nothing_counts_as_foreseen_after_a_question_that_was_not(against: Any) -> None:
+    case, links = foreseen(0.5)
+
+    def script(peer: Peer) -> None:
+        peer.take()
+        peer.ask(protocol.HostCall(1, 0, "update_param", [0.5], NOTHING))
+        peer.send(protocol.Foresaw(1, links[1]))
+
+    spy = Spy()
+    with pytest.raises(BrokenProtocol):
+        begun(against, script, case, spy)
+    assert spy.rates == [0.5]
+
+
+def test_a_proof_without_anything_to_foresee_breaks_the_channel(against: Any) -> None:
+    _, links = foreseen(0.5)
+    channel = against(saying(protocol.Foresaw(1, links[1])))
+    with pytest.raises(BrokenProtocol):
+        channel.get(1, "W")
+
+
+def test_an_object_that_answers_otherwise_than_before_is_the_tests_fault(against: Any) -> None:
+    class Moody(Spy):
+        def update_param(self, lr: float) -> Any:
+            return "another answer"
+
+    case, links = foreseen(0.5)
+    with pytest.raises(GraderError, match="answered the same questions otherwise"):
+        begun(
+            against,
+            saying(protocol.Foresaw(1, links[1])),
+            case,
+            Moody(),
+        )
+
+
+def test_an_object_that_calls_back_where_it_did_not_before_is_the_tests_fault(against: Any) -> None:
+    channels: list[Channel] = []
+
+    class Asking(Spy):
+        def update_param(self, lr: float) -> Any:
+            channels[0].get(1, "W")
+
+    def made(script: Callable[[Peer], object]) -> Channel:
+        channels.append(against(script))
+        return channels[0]
+
+    case, links = foreseen(0.5)
+    with pytest.raises(GraderError, match="answered the same questions otherwise"):
+        begun(
+            made,
+            saying(protocol.Foresaw(1, links[1])),
+            case,
+            Asking(),
+        )

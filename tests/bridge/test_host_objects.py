@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from grader.bridge.faults import StudentRaised
+from grader.bridge.foreseen import Foreseen
 
 if TYPE_CHECKING:
     from tests.bridge.conftest import Student
@@ -269,3 +270,128 @@ def test_a_spy_sees_the_student_change_an_array_in_place_only_by_setting_it(
     spy = Spy()
     fit("w = x.W\nw += 1\nreturn None", spy)
     assert spy.W.tolist() == [[1, 0], [0, 1]]
+
+
+# What is foreseen
+
+
+class Recorder(Spy):
+    """A spy whose second and later outputs depend on the rate that it was updated with."""
+
+    def update_param(self, lr: float) -> None:
+        super().update_param(lr)
+        self.W = self.W * lr
+
+    @property
+    def told(self) -> str:
+        """The calls, as text that shows every number."""
+        return repr([(name, np.asarray(value).tolist()) for name, value in self.calls])
+
+
+TRAIN = """
+outputs = []
+for number in range(3):
+    outputs.append(x.forward(y).tolist())
+    x.update_param(lr=0.5)
+return outputs
+"""
+X = np.array([[1.5, -2.0]])
+
+
+def trained(make: Student, foreseen: Foreseen | None) -> tuple[Any, str]:
+    """Run a student's `fit` on a recorder; return what it returned, and what it asked."""
+    recorder = Recorder()
+    layers = make.case("sequential", foreseen=foreseen)
+    result = layers.Sequential().fit(recorder, X.copy())
+    make.end_case()
+    return result, recorder.told
+
+
+def test_what_others_have_asked_is_answered_ahead_and_done_all_the_same(
+    student: Callable[..., Student],
+) -> None:
+    foreseen = Foreseen()
+    first = student(sequential(TRAIN))
+    alone = trained(first, foreseen)
+    assert len(first.session.learned) == 6
+    foreseen.learn(first.session.learned)
+    second = student(sequential(TRAIN.replace("number", "count")))
+    assert trained(second, foreseen) == alone == trained(student(sequential(TRAIN)), None)
+    assert second.session.learned == []  # Nothing had to be waited for.
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        TRAIN.replace("0.5", "0.25"),
+        TRAIN.replace("(y)", "(y + number // 2)"),
+        TRAIN.replace("range(3)", "range(5)"),
+        TRAIN.replace("    x.update", "    x.W\n    x.update"),
+        "x.update_param(0.5)" + TRAIN,
+    ],
+    ids=["another rate", "another input", "more epochs", "reads weights", "another order"],
+)
+def test_code_that_asks_otherwise_gets_its_own_answers(
+    student: Callable[..., Student], other: str
+) -> None:
+    foreseen = Foreseen()
+    first = student(sequential(TRAIN))
+    trained(first, foreseen)
+    foreseen.learn(first.session.learned)
+    expected = trained(student(sequential(other)), None)
+    mixed = student(sequential(other))
+    assert trained(mixed, foreseen) == expected
+    foreseen.learn(mixed.session.learned)
+    again = student(sequential(other))
+    assert trained(again, foreseen) == expected
+    assert again.session.learned == []
+
+
+def test_code_that_asks_less_has_asked_no_more(student: Callable[..., Student]) -> None:
+    foreseen = Foreseen()
+    first = student(sequential(TRAIN))
+    trained(first, foreseen)
+    foreseen.learn(first.session.learned)
+    shorter = TRAIN.replace("range(3)", "range(1)")
+    assert trained(student(sequential(shorter)), foreseen) == (
+        [[[1.5, -2.0]]],
+        "[('forward', [[1.5, -2.0]]), ('update_param', 0.5)]",
+    )
+
+
+def test_what_was_asked_before_code_raised_is_done(student: Callable[..., Student]) -> None:
+    foreseen = Foreseen()
+    first = student(sequential(TRAIN))
+    trained(first, foreseen)
+    foreseen.learn(first.session.learned)
+    recorder = Recorder()
+    layers = student(sequential("x.forward(y)\nraise ValueError('no')")).case(
+        "sequential", foreseen=foreseen
+    )
+    with pytest.raises(StudentRaised, match="no"):
+        layers.Sequential().fit(recorder, X.copy())
+    assert recorder.told == "[('forward', [[1.5, -2.0]])]"
+
+
+def test_nothing_is_foreseen_from_a_refusal_on(student: Callable[..., Student]) -> None:
+    body = "x.forward(y)\ntry:\n    x.backward(y)\nexcept AttributeError:\n    pass\nx.forward(y)"
+    one = student(sequential(body))
+    trained(one, Foreseen())
+    assert len(one.session.learned) == 1
+
+
+def test_nothing_is_foreseen_from_a_question_on_that_calls_student_code(
+    student: Callable[..., Student],
+) -> None:
+    modules = sequential("x.update_param(0.5)\nx.forward(y)\nx.update_param(0.5)")
+    modules["full"] = "class FullLayer:\n    def forward(self, x):\n        return x\n"
+    one = student(modules)
+    layers = one.case("sequential", foreseen=Foreseen())
+    inner = layers.FullLayer()
+
+    class Passing(Spy):
+        def forward(self, x: Any) -> Any:
+            return inner.forward(x)
+
+    layers.Sequential().fit(Passing(), X.copy())
+    assert len(one.session.learned) == 1

@@ -36,6 +36,7 @@ MESSAGES: dict[str, list[protocol.Wire]] = {
     "requests": [
         protocol.Prepare(1, "FullLayer", "layers.full", False),
         protocol.BeginCase(2, 3),
+        protocol.BeginCase(2, 3, msgspec.Raw(msgspec.msgpack.encode({b"tag": b"sealed"}))),
         protocol.New(4, 5, "FullLayer", "layers.full", [3, 2], NAMED),
         protocol.Call(
             6, 5, "forward", [ARRAY, protocol.Host(0, ["forward"], ["W"], "FullLayer")], NOTHING
@@ -52,6 +53,7 @@ MESSAGES: dict[str, list[protocol.Wire]] = {
         protocol.HostCall(3, 0, "forward", [protocol.List([ARRAY])], NAMED),
         protocol.HostGet(4, 0, "W"),
         protocol.HostSet(5, 0, "W", protocol.Remote(1 << 32, "a set")),
+        protocol.Foresaw(2, b"link"),
     ],
 }
 EVERY = [(name, message) for name, messages in MESSAGES.items() for message in messages]

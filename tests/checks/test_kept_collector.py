@@ -116,3 +116,53 @@ def test_a_collector_ends_with_its_grader_however_that_ends(run_tests: RunTests)
     while Path(f"/proc/{collector}/stat").exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+# Host objects, whose answers runs learn for the runs after them
+
+SEQUENTIAL = (
+    "class Sequential:\n"
+    "    def __init__(self, layers, loss):\n        self.layers = layers\n"
+    "    def fit(self, x):\n        self.layers[0].update_param(x)\n"
+)
+WITH_HOST = (
+    "import os\nimport pytest\nfrom layers import Sequential\n"
+    "class Layer:\n"
+    "    rates = []\n"
+    "    def update_param(self, lr):\n        self.rates.append(lr)\n        return {answer}\n"
+    '@pytest.mark.case(id="one", weight=1, about="the rate")\n'
+    "def test_one():\n"
+    "    layer = Layer()\n"
+    "    Sequential([layer], None).fit(0.5)\n"
+    "    assert layer.rates == [0.5]\n"
+)
+
+
+def run_sequential(run_tests: RunTests, answer: str, seed: int = 1, code: str = "") -> Outcome:
+    (item,) = run_tests(
+        {"sequential": SEQUENTIAL + code},
+        hidden={"sequential": WITH_HOST.format(answer=answer)},
+        items=("sequential",),
+        seed=seed,
+    )
+    return item.outcome
+
+
+def test_runs_after_the_first_are_judged_by_what_they_ask_themselves(run_tests: RunTests) -> None:
+    outcomes = [
+        run_sequential(run_tests, "None", code=code)
+        for code in ("", "# another\n", "Sequential.fit = lambda self, x: None\n", "# third\n")
+    ]
+    assert outcomes == [Outcome.PASSED, Outcome.PASSED, Outcome.FAILED, Outcome.PASSED]
+
+
+def test_an_object_of_a_tests_that_knows_its_run_is_the_graders_error_and_then_tried_anew(
+    run_tests: RunTests,
+) -> None:
+    first, second, third = (run_sequential(run_tests, "os.getpid()") for _ in range(3))
+    assert (first, second, third) == (Outcome.PASSED, Outcome.GRADER_ERROR, Outcome.PASSED)
+
+
+def test_what_was_learned_under_one_seed_counts_for_no_other(run_tests: RunTests) -> None:
+    outcomes = [run_sequential(run_tests, "os.getpid()", seed) for seed in (1, 2, 1)]
+    assert outcomes == [Outcome.PASSED] * 3
