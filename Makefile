@@ -82,7 +82,7 @@ $(PEERS_ENV)/bin/otter:
 peers: image $(PEERS_ENV)/bin/otter ## Measure a batch against plain pytest and other graders
 	@$(BIN)/python tests/benchmarks/batch_layer_items.py
 
-scale: setup ## Measure the memory of batches of growing size, and a run where nothing changed
+scale: setup ## Measure the memory of batches and regrades of growing size, and a run where nothing changed
 	@$(BIN)/python tests/benchmarks/batch_scale.py
 
 image: setup ## Build the Docker sandbox's image, if it is out of date

@@ -39,6 +39,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("grader.batch.folder", "grader.batch.workers"),
     ("grader.batch.likeness", "grader.batch.review"),
     ("grader.batch",),
+    ("grader.batch.regrade",),
     ("grader.service", "grader.autograder"),
     ("grader.cli",),
 )

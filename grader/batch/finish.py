@@ -43,7 +43,7 @@ def finish_batch(
     Returns
     -------
     tuple of Entry
-        The same, with the decisions applied.
+        The same, with the decisions applied; of what was an outline, an outline.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def finish_batch(
 def refresh(folder: BatchFolder, project: Project) -> tuple[Entry, ...]:
     """Bring all that is made of a batch up to date with its reports and people's decisions."""
     with folder.finishing():
-        return _finish(folder, folder.manifest(), folder.entries(), project)
+        return _finish(folder, folder.manifest(), folder.outlines(), project)
 
 
 def _finish(
@@ -103,9 +103,9 @@ def _facts(
 def _decided(folder: BatchFolder, entry: Entry, overrides: Sequence[Override]) -> Entry:
     if entry.report is None:
         return entry
-    if apply_overrides(entry.report, overrides, entry.key) == entry.report:
+    report = apply_overrides(entry.report, overrides, entry.key)
+    if report == entry.report:
         return entry
-    # What is at hand may be an outline.
-    report = folder.decided(entry.key, overrides)
-    folder.rewrite(entry.key, report)
+    # What is at hand may be an outline, and stays one.
+    folder.rewrite(entry.key, folder.decided(entry.key, overrides))
     return msgspec.structs.replace(entry, report=report)

@@ -171,8 +171,7 @@ class _Batch:
         return True
 
     def _finished(self, entry: Entry) -> None:
-        if entry.report is not None:
-            entry = msgspec.structs.replace(entry, report=self._outlines.outline(entry.report))
+        entry = self._outlines.entry(entry)
         self._entries.append(entry)
         self._watcher.done(entry)
 

@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from grader.batch.changes import CaseCount, ItemChange, by_case
 from grader.batch.folder.batch_folder import BatchFolder
-from grader.batch.regrade import Difference, apply, discard, prepare
+from grader.batch.regrade.apply import apply
+from grader.batch.regrade.changes import CaseCount, ItemChange, by_case
+from grader.batch.regrade.difference import Difference
+from grader.batch.regrade.prepare import discard, prepare
 from grader.batch.results.cache import default_cache
 from grader.batch.runner import Settings
 from grader.cli.batch_progress import showing

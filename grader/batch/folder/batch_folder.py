@@ -16,6 +16,7 @@ import msgspec
 
 from grader.atomic_file import write_atomically
 from grader.batch.folder.manifest import Manifest, decode, encode
+from grader.batch.folder.outline import Outlines
 from grader.batch.folder.switch import finish, is_cut_short
 from grader.batch.source.handed import Handed
 from grader.errors import ConfigurationError, GraderError
@@ -118,9 +119,23 @@ class BatchFolder:
         GraderError
             If the folder holds no batch, or a report in it cannot be read.
         """
-        return tuple(self._entry(handed) for handed in self.manifest().handed)
+        return tuple(self.one_by_one())
 
-    def _entry(self, handed: Handed) -> Entry:
+    def outlines(self) -> tuple[Entry, ...]:
+        """Return every submission, as `entries` does, with outlines of the reports.
+
+        However large the class, they fit in memory.
+        """
+        outlines = Outlines()
+        return tuple(outlines.entry(entry) for entry in self.one_by_one())
+
+    def one_by_one(self) -> Iterator[Entry]:
+        """Yield every submission, as `entries` returns them: one report after the other is read."""
+        for handed in self.manifest().handed:
+            yield self.entry(handed)
+
+    def entry(self, handed: Handed) -> Entry:
+        """Return what is known of a submission now; raises as `read`."""
         problem = self.problem_path(handed.key)
         if problem.exists():
             return entry_of(handed, None, problem.read_text())

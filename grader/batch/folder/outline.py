@@ -6,9 +6,20 @@ from typing import TypeVar
 
 import msgspec
 
-from grader.model import CaseResult, ItemResult, Report
+from grader.model import CaseResult, Entry, ItemResult, Report
 
 _T = TypeVar("_T")
+
+
+class Shared:
+    """Has of all equal values one, for all to share."""
+
+    def __init__(self) -> None:
+        self._first: dict[object, object] = {}
+
+    def one(self, value: _T) -> _T:
+        """Return the first that was equal to this one."""
+        return self._first.setdefault(value, value)  # type: ignore[return-value]
 
 
 class Outlines:
@@ -20,7 +31,13 @@ class Outlines:
     """
 
     def __init__(self) -> None:
-        self._first: dict[object, object] = {}
+        self._shared = Shared()
+
+    def entry(self, entry: Entry) -> Entry:
+        """Return an entry with an outline of its report, if it has one."""
+        if entry.report is None:
+            return entry
+        return msgspec.structs.replace(entry, report=self.outline(entry.report))
 
     def outline(self, report: Report) -> Report:
         """Return what sums a report up."""
@@ -29,17 +46,14 @@ class Outlines:
     def _item(self, item: ItemResult) -> ItemResult:
         return msgspec.structs.replace(
             item,
-            description=self._same(item.description),
+            description=self._shared.one(item.description),
             feedback=(),
             output="",
             curves=(),
-            cases=self._same(tuple(self._case(case) for case in item.cases)),
+            cases=self._shared.one(tuple(self._case(case) for case in item.cases)),
         )
 
     def _case(self, case: CaseResult) -> CaseResult:
-        return self._same(
+        return self._shared.one(
             CaseResult(case.id, case.suite, case.outcome, case.weight, about=case.about)
         )
-
-    def _same(self, value: _T) -> _T:
-        return self._first.setdefault(value, value)  # type: ignore[return-value]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import sys
+import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -15,12 +15,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from grader.batch import regrade
-from grader.batch.changes import by_case, compare
 from grader.batch.finish import finish_batch, refresh
 from grader.batch.folder.batch_folder import BatchFolder
 from grader.batch.folder.manifest import Manifest
-from grader.batch.regrade import Difference, apply, discard, prepare, read_difference
+from grader.batch.regrade.apply import apply
+from grader.batch.regrade.changes import ChangeOutlines, by_case, compare
+from grader.batch.regrade.difference import Difference
+from grader.batch.regrade.prepare import discard, prepare
 from grader.batch.results.cache import ResultCache
 from grader.batch.review.decisions import NONE, decide
 from grader.batch.runner import Settings, Watcher
@@ -58,29 +59,40 @@ def batch(project: Project, tmp_path: Path) -> BatchFolder:
     return folder
 
 
-@pytest.fixture
-def run(
-    batch: BatchFolder, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Regrade:
-    """Regrade with given reports in place of a run; None where it fails altogether."""
+Found = Callable[[str], Report | None]
 
-    def with_results(**results: Report | None) -> Difference:
+
+@pytest.fixture
+def regrade(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Regrade:
+    """Regrade a batch with what a function finds in place of a run; None where it fails."""
+
+    def with_results(batch: BatchFolder, found: Found) -> Difference:
         def grade_batch(
             manifest: Manifest, plan: Plan, folder: BatchFolder, *_: object
         ) -> Sequence[Entry]:
             folder.begin(manifest)
             for one in manifest.handed:
-                new = results.get(one.key, report(one.key))
+                new = found(one.key)
                 if new is None:
                     folder.write_problem(one.key, "The disk was full.")
                 else:
                     pictures = {name: PICTURE for item in new.items for name in item.artefacts}
                     folder.write(one.key, Graded(new, pictures), folder.overrides())
-            return finish_batch(folder, manifest, folder.entries(), plan.project)
+            return finish_batch(folder, manifest, folder.outlines(), plan.project)
 
-        monkeypatch.setattr(regrade, "grade_batch", grade_batch)
+        monkeypatch.setattr("grader.batch.regrade.prepare.grade_batch", grade_batch)
         plan = Plan(project, None, 1, ())
         return prepare(batch, plan, ResultCache(tmp_path / "cache"), Settings(1), Watcher())
+
+    return with_results
+
+
+@pytest.fixture
+def run(batch: BatchFolder, regrade: Regrade) -> Regrade:
+    """Regrade the batch of three; who is not named comes to what they have."""
+
+    def with_results(**results: Report | None) -> Difference:
+        return regrade(batch, lambda key: results.get(key, report(key)))
 
     return with_results
 
@@ -112,14 +124,16 @@ def test_a_regrade_shows_who_loses_what_by_which_case_and_changes_nothing(
     assert (item.id, item.before, item.after) == ("relu", P, F)
     (one,) = item.cases
     assert (one.id, one.suite, one.before, one.after) == ("relu/forward", Suite.HIDDEN, P, F)
-    assert one.diagnostics_before == one.diagnostics_after == ("seen in relu/forward",)
     assert content(batch.folder) == before
-    document = json.loads((batch.folder / "regrade" / "diff.json").read_bytes())
-    assert document["changes"][0]["items"][0]["cases"][0]["id"] == "relu/forward"
+    document = (batch.folder / "regrade" / "diff.json").read_bytes()
+    kept = msgspec.json.decode(document, type=Difference)
+    (whole,) = kept.changes
+    (one,) = whole.items[0].cases
+    assert one.diagnostics_before == one.diagnostics_after == ("seen in relu/forward",)
+    assert msgspec.structs.replace(kept, changes=(ChangeOutlines().outline(whole),)) == difference
     page = (batch.folder / "regrade" / "diff.html").read_text()
     assert "BEN: 10 → 0 (-10)" in page
     assert "seen in relu/forward" in page
-    assert read_difference(batch) == difference
 
 
 def test_applied_the_new_results_are_the_batch_s_and_the_old_stay_readable(
@@ -174,6 +188,54 @@ def test_decisions_are_kept_also_those_made_after_the_regrade(
     assert len(batch.overrides()) == 2
     # Taken back, the new verdict holds.
     assert batch.decided("ADA", ()).items[0].points == 0.0
+
+
+def test_what_people_decide_while_it_runs_is_no_change_of_the_regrade_s(
+    project: Project, batch: BatchFolder, regrade: Regrade
+) -> None:
+    when = "2026-11-24T10:00:00+01:00"
+
+    def found(key: str) -> Report:
+        if key == "ADA":
+            decide(batch, Override(sha_of(key), "plots", 7.0, "Ada", when, "fine", key), NONE)
+        return report(key, relu(F), plots()) if key == "CHO" else report(key)
+
+    assert [change.key for change in regrade(batch, found).changes] == ["CHO"]
+    apply(batch, project)
+    assert [batch.read(key).score for key in ("ADA", "CHO")] == [17.0, 0.0]
+
+
+def test_however_large_the_class_whole_reports_are_in_memory_one_after_the_other(
+    project: Project, tmp_path: Path, regrade: Regrade
+) -> None:
+    said = 400_000
+
+    def verbose(key: str, outcome: Outcome) -> Report:
+        item = relu(outcome)
+        text = f"{outcome} of {key}".ljust(said, ".")
+        cases = (msgspec.structs.replace(item.cases[0], diagnostics=(text,)),)
+        return report(key, msgspec.structs.replace(item, cases=cases))
+
+    def peaks(size: int) -> tuple[int, int]:
+        """Return the most bytes that a regrade and its application take; all reports change."""
+        keys = [f"S{number:02}" for number in range(size)]
+        for key in keys:
+            (tmp_path / f"{key}_LAB3.zip").write_bytes(archive_of(key))
+        place = tmp_path / f"graded-{size}"
+        batch = make_batch(place, project, {key: verbose(key, P) for key in keys})
+        refresh(batch, project)
+        tracemalloc.start()
+        try:
+            assert len(regrade(batch, lambda key: verbose(key, F)).changes) == size
+            prepared = tracemalloc.get_traced_memory()[1]
+            tracemalloc.reset_peak()
+            apply(batch, project)
+            return prepared, tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few, many = peaks(2), peaks(10)
+    assert max(many[0] - few[0], many[1] - few[1]) < 3 * said
 
 
 @pytest.mark.parametrize("way", ["item", "submission", "not run"])

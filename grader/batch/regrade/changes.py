@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from grader.batch.folder.outline import Shared
 from grader.model import CaseResult, Entry, ItemResult, Outcome, Report, Suite
 from grader.overrides import apply_overrides
 
@@ -100,6 +101,26 @@ class CaseCount(msgspec.Struct, frozen=True):
     before: Outcome | None
     after: Outcome | None
     submissions: tuple[str, ...]
+
+
+class ChangeOutlines:
+    """Makes outlines of changes: without diagnostics, and what they have in common only once."""
+
+    def __init__(self) -> None:
+        self._shared = Shared()
+
+    def outline(self, change: SubmissionChange) -> SubmissionChange:
+        """Return a change without diagnostics."""
+        items = tuple(
+            msgspec.structs.replace(
+                item, cases=self._shared.one(tuple(map(self._case, item.cases)))
+            )
+            for item in change.items
+        )
+        return msgspec.structs.replace(change, items=items)
+
+    def _case(self, case: CaseChange) -> CaseChange:
+        return self._shared.one(CaseChange(case.id, case.suite, case.before, case.after))
 
 
 def compare(before: Entry, after: Entry) -> SubmissionChange | None:

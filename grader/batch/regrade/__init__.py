@@ -1,0 +1,1 @@
+"""A batch graded again beside itself: what would change, and making it the batch's."""
