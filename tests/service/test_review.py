@@ -17,7 +17,7 @@ from grader.batch.finish import refresh
 from grader.batch.folder.batch_folder import BatchFolder
 from grader.batch.review.decisions import NONE, decide
 from grader.lab import Project
-from grader.model import Graded, Outcome
+from grader.model import Graded, ItemResult, LossCurve, Outcome
 from grader.overrides import Override
 from grader.service.guard import Guard
 from grader.service.review import make_app
@@ -181,6 +181,30 @@ def test_the_page_of_an_item_shows_what_was_found_and_where_to_go_on(browser: Fl
     assert '<a href="/decide/CHO/plots?show=waiting" data-key="n ArrowRight">' in page
     assert "Accept 10" in page
     assert 'name="who" maxlength="100" required value="ada"' in page
+
+
+def test_the_losses_seen_in_training_stand_beside_the_plots(
+    browser: FlaskClient, batch: BatchFolder
+) -> None:
+    curves = (
+        LossCurve(EVIL, (1.0, 2.0, 3.0), (1.4, 1.0, 0.5), diverged=False),
+        LossCurve("given", (1.0,), (1.4,), diverged=True),
+    )
+    trained = ItemResult("better_cifar", "better_cifar.py", 10.0, Outcome.PASSED, 10.0)
+    seen = msgspec.structs.replace(trained, curves=curves)
+    batch.write("ADA", Graded(report_of("ADA", plots(), seen)), ())
+    for item in ("plots", "better_cifar"):
+        page = browser.get(f"/decide/ADA/{item}").text
+        assert page.count('<polyline class="curve k0"') == 2, "the line, and its sample"
+        assert f"{html.escape(EVIL[:-1])}\\u202e: from 1.4 to 0.5 in 3 passes" in page
+        assert "given; it diverged at the cross" in page
+        assert "<script>alert" not in page
+    batch.write("BEN", Graded(report_of("BEN", plots(), trained)), ())
+    assert "There is no training curve: no loss was seen" in browser.get("/decide/BEN/plots").text
+    not_run = msgspec.structs.replace(trained, outcome=Outcome.NOT_RUN, points=None)
+    for key, items in {"BEN": (plots(), not_run), "CHO": (relu(), plots())}.items():
+        batch.write(key, Graded(report_of(key, *items)), ())
+        assert "train" not in browser.get(f"/decide/{key}/plots").text
 
 
 def test_what_students_wrote_is_text_and_nothing_else(

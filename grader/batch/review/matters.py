@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from grader.batch.review.decisions import version_of
+from grader.checks.better_cifar import ITEM as TRAINING
 from grader.model import Entry, Flag, ItemResult, Outcome, SubmissionStamp
 from grader.overrides import Override, earlier_decisions
 
@@ -36,6 +37,8 @@ class Matter(msgspec.Struct, frozen=True):
         What else a person is to look at about it.
     item : ItemResult
         As it is now.
+    training : ItemResult or None
+        The submission's item whose losses people hold beside its plots, if it has one.
     version : str
         Of the decision about it.
     earlier : tuple of Override
@@ -47,6 +50,7 @@ class Matter(msgspec.Struct, frozen=True):
     stamp: SubmissionStamp
     flags: tuple[Flag, ...]
     item: ItemResult
+    training: ItemResult | None
     version: str
     earlier: tuple[Override, ...]
 
@@ -62,6 +66,7 @@ def matters_of(entry: Entry, overrides: Sequence[Override]) -> tuple[Matter, ...
         return ()
     stamp = entry.report.submission
     earlier = earlier_decisions(stamp.sha256, overrides, entry.key)
+    training = next((item for item in entry.report.items if item.id == TRAINING), None)
     return tuple(
         Matter(
             place=(number, entry.key),
@@ -69,6 +74,7 @@ def matters_of(entry: Entry, overrides: Sequence[Override]) -> tuple[Matter, ...
             stamp=stamp,
             flags=entry.report.flags,
             item=item,
+            training=training,
             version=version_of(overrides, stamp.sha256, item.id),
             earlier=tuple(one for one in earlier if one.item == item.id),
         )
