@@ -388,6 +388,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """Whether there is a score in which nothing is open; it may still leave items out."""
         return self.score is not None and not self.provisional
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Ids of the items that the score leaves out: not asked for, or not to be had here."""
+        return tuple(
+            item.id for item in self.items if item.outcome is Outcome.NOT_RUN and not item.pending
+        )
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the score is the grade: nothing in it is open, and it leaves nothing out."""
+        return self.is_settled and not self.left_out
+
 
 class Graded(msgspec.Struct, frozen=True):
     """One submission's report, and the pictures that it names.

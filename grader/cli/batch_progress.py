@@ -139,9 +139,14 @@ def duration(seconds: float) -> str:
 
 def kind_of(entry: Entry) -> str:
     """Return what a submission came to, as it is counted."""
-    if entry.needs_regrade:
+    report = entry.report
+    if report is None or entry.needs_regrade:
         return "need a regrade"
-    return "wait for a person" if entry.report and entry.report.provisional else "graded"
+    if report.provisional:
+        return "wait for a person"
+    if report.is_final:
+        return "graded"
+    return "graded in part" if report.is_settled else "not graded"
 
 
 def came_to(entry: Entry) -> str:

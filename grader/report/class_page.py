@@ -168,6 +168,7 @@ def class_page(facts: ClassFacts) -> Iterator[bytes]:
     places = {(one.item, one.case.suite, one.case.id): one.anchor for one in cases}
     best = math.fsum(line.points for line in facts.lab.rubric)
     entries = {entry.key: entry for entry in facts.entries}
+    reports = [row.report for row in rows if row.report is not None]
     return render_pieces(
         "class.html",
         facts=facts,
@@ -183,9 +184,10 @@ def class_page(facts: ClassFacts) -> Iterator[bytes]:
         waiting=sum("review" in row.kinds.split() for row in rows),
         broken=sum("regrade" in row.kinds.split() for row in rows),
         unfinished=sum("pending" in row.kinds.split() for row in rows),
-        graded=sum(_settled(row) and not _not_run(row) for row in rows),
-        in_part=sum(_settled(row) and bool(_not_run(row)) for row in rows),
-        not_run=sorted({id_ for row in rows if _settled(row) for id_ in _not_run(row)}),
+        graded=sum(report.is_final for report in reports),
+        in_part=sum(report.is_settled and not report.is_final for report in reports),
+        cut=[report for report in reports if report.left_out],
+        left_out=sorted({id_ for report in reports for id_ in report.left_out}),
     )
 
 
@@ -238,17 +240,6 @@ def _row(entry: Entry, number: int, alike: tuple[Alike, ...]) -> Row:
         kinds=" ".join(kinds),
         search=f"{name} {entry.key} {entry.archive}".lower(),
     )
-
-
-def _settled(row: Row) -> bool:
-    """Tell whether there is a score in which nothing is open."""
-    report = row.report
-    return report is not None and report.is_settled
-
-
-def _not_run(row: Row) -> list[str]:
-    """Return the items that a score leaves out, as they were not asked for or could not be had."""
-    return [item.id for item in row.items.values() if item.outcome is Outcome.NOT_RUN]
 
 
 def _pictures_of(row: Row, small: Mapping[str, Thumbnail]) -> dict[str, ShownPictures]:

@@ -226,9 +226,17 @@ def test_a_class_of_which_only_some_items_were_run_has_no_final_grades(project: 
     assert "have a final grade" not in text
     assert "Not run for all: relu. Their scores leave that out, and are no final grades." in text
     assert "Of what was run, nothing is left to do." in text
+    assert "Of all of them, items were not run, so that they are out of fewer points." in text
     both = text_of(project, *entries)
     assert "1have a final grade 1graded in part" in both
     assert "Not run for 1 submission: relu." in both
+    assert "Of 1, items were not run" in both
+    waits = ItemResult("plots", "Plots", 10.0, Outcome.NEEDS_REVIEW)
+    waiting = report_of(passed, not_run, waits, score=15.0, provisional=True)
+    text = text_of(project, Entry("WAITS", "WAITS.zip", waiting))
+    assert "Not run for all: relu." in text
+    assert "in part" not in text
     whole_class = text_of(project, entries[1])
     assert "in part" not in whole_class
+    assert "not run" not in whole_class
     assert "Nothing: every submission has its grade." in whole_class

@@ -308,14 +308,16 @@ def gradebook(entries: Sequence[Entry], lab: Lab) -> bytes:
 
 def summary(entries: Sequence[Entry], manifest: Manifest, likeness: Likeness) -> bytes:
     """Return what a batch came to, as JSON (`grader-batch/1`)."""
+    reports = [entry.report for entry in entries if entry.report is not None]
     outcomes: dict[str, Counter[str]] = {}
-    for entry in entries:
-        for item in entry.report.items if entry.report is not None else ():
+    for report in reports:
+        for item in report.items:
             outcomes.setdefault(item.id, Counter())[item.outcome.value] += 1
     document = {
         "schema": SUMMARY_SCHEMA,
         "submissions": len(entries),
-        "graded": sum(_final(entry) for entry in entries),
+        "graded": sum(report.is_final for report in reports),
+        "graded_in_part": sum(report.is_settled and not report.is_final for report in reports),
         "provisional": [e.key for e in entries if e.report is not None and e.report.provisional],
         "needs_regrade": [
             {"key": e.key, "archive": e.archive, "why": e.problem}
@@ -341,11 +343,6 @@ def summary(entries: Sequence[Entry], manifest: Manifest, likeness: Likeness) ->
         },
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
-
-
-def _final(entry: Entry) -> bool:
-    report = entry.report
-    return report is not None and report.is_settled
 
 
 def _cell(points: float | None) -> str:
