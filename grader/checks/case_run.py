@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import gc
 import resource
-import unittest
-from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 import pytest
@@ -17,6 +14,7 @@ from grader.bridge.session import Budget, Session
 from grader.checks.case_plugin import CASE, CasePlugin
 from grader.checks.collection import Student
 from grader.checks.foresight import Foresight
+from grader.checks.phases import run_phases
 from grader.errors import GraderError
 from grader.lab import Lab
 from grader.model import CaseResult
@@ -115,7 +113,7 @@ def run_cases(
         collected.config.option.seed = request.seed
         chosen = [item for item in collected.items if item.stash[CASE].item in request.items]
         for item, following in zip(chosen, [*chosen[1:], None], strict=True):
-            _run_case(item, following, plugin)
+            run_phases(item, following, plugin)
             if plugin.error is not None:
                 break
             plugin.learn(item)
@@ -129,34 +127,6 @@ def run_cases(
             cell.close()
     error = Ours(plugin.error.what, plugin.error.do) if plugin.error is not None else None
     return Ran(Answer(plugin.verdicts, session.output, error), plugin.learned)
-
-
-def _run_case(item: pytest.Item, following: pytest.Item | None, plugin: CasePlugin) -> None:
-    """Run a case's phases and have them judged.
-
-    As `pytest_runtest_protocol` does, without what it tells reporters: that takes a fifth of the
-    whole run, and there is nobody who listens. Nor is a report made of what went well.
-    """
-    hooks = item.ihook
-    phases: list[tuple[Literal["setup", "call", "teardown"], Callable[[], None]]] = [
-        ("setup", lambda: hooks.pytest_runtest_setup(item=item)),
-        ("call", lambda: hooks.pytest_runtest_call(item=item)),
-        ("teardown", lambda: hooks.pytest_runtest_teardown(item=item, nextitem=following)),
-    ]
-    # What went wrong in a unittest's case is found out only when its report is made.
-    says_later = isinstance(getattr(item, "instance", None), unittest.TestCase)
-    ready = True
-    for name, phase in phases:
-        if name == "call" and not ready:
-            continue
-        call = pytest.CallInfo.from_call(phase, name)
-        ready = call.excinfo is None
-        if not ready or (name == "call" and says_later):
-            hooks.pytest_runtest_makereport(item=item, call=call)
-        elif name == "call":
-            plugin.judge(item, call)
-        else:
-            plugin.spend(call.duration)
 
 
 def make_session(cell: Cell, lab: Lab) -> Session:

@@ -21,6 +21,7 @@ from grader.bridge import proxy
 from grader.bridge.channel import Channel
 from grader.bridge.session import OutsideCase, Session
 from grader.checks.case_plugin import CASE, describe_case
+from grader.checks.phases import spare_phases
 from grader.checks.pytest_session import session_arguments, test_folders
 from grader.errors import GraderError
 from grader.lab import Project
@@ -174,8 +175,7 @@ class Collection:
         """Take the place of pytest's loop."""
         if session.testsfailed:
             raise session.Interrupted("errors during collection")
-        # It would print each test's progress.
-        session.config.pluginmanager.unregister(name="terminalreporter")
+        spare_phases(session)
         gc.collect()
         gc.freeze()  # What all forks share is not to be copied for the garbage collector's marks.
         self._then(session)

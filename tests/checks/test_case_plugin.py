@@ -133,6 +133,34 @@ def test_a_case_counts_its_fixtures_as_well(run_tests: RunTests) -> None:
     assert failed.feedback == ("the output: your code raised KeyError",)
 
 
+def test_a_case_may_write_files_and_read_its_own_output(run_tests: RunTests) -> None:
+    body = (
+        "(tmp_path / 'y').write_text(str(FullLayer().forward(1)))\n"
+        "    print((tmp_path / 'y').read_text())\n"
+        "    assert capsys.readouterr().out == '1\\n'"
+    )
+    hidden = hidden_case(body, "tmp_path, capsys")
+    assert only(run_tests(full("return x"), hidden={"full": hidden})).outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "def setUp(self):\n        self.fail('this')",
+        "def tearDown(self):\n        self.fail('this')",
+        "def test_parts(self):\n        with self.subTest(n=1):\n            self.fail('this')",
+    ],
+    ids=["setUp", "tearDown", "subTest"],
+)
+def test_what_unittest_keeps_to_itself_for_later_fails_the_case(
+    run_tests: RunTests, body: str
+) -> None:
+    public = PUBLIC.replace("def test_one_row", f"{body}\n\n    def test_one_row")
+    (item,) = run_tests(full("return x + 1"), public={"full": public})
+    failed = [case for case in item.cases if case.outcome is Outcome.FAILED]
+    assert "this" in failed[0].feedback[0]
+
+
 def test_a_last_step_that_fails_fails_the_case(run_tests: RunTests) -> None:
     modules = {"full": "class FullLayer:\n    def __init__(self):\n        raise ValueError\n"}
     hidden = hidden_case("FullLayer()")

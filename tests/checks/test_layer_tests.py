@@ -73,13 +73,32 @@ def test_public_and_hidden_cases_of_an_item_stand_together(run_tests: RunTests) 
         (HEAD + "FullLayer()\n" + GOOD, "outside a case"),
         (HEAD + MARKER + "def test_one():\n    pytest.skip('not today')\n", "not today"),
         (HEAD + MARKER + "def test_one():\n    pytest.xfail('known')\n", "known"),
+        (HEAD + MARKER + "@pytest.mark.skip('later')\ndef test_one():\n    pass\n", "later"),
+        (
+            "from unittest import SkipTest\n"
+            + HEAD
+            + MARKER
+            + "def test_one():\n    raise SkipTest('no disk')\n",
+            "no disk",
+        ),
         (
             HEAD + MARKER + "def test_one():\n    FullLayer().forward(FullLayer)\n",
             "handed the class",
         ),
         ("", "did not run"),
     ],
-    ids=["syntax", "import", "marker", "at import", "skip", "xfail", "class", "no tests"],
+    ids=[
+        "syntax",
+        "import",
+        "marker",
+        "at import",
+        "skip",
+        "xfail",
+        "mark",
+        "unittest",
+        "class",
+        "no tests",
+    ],
 )
 def test_a_suite_that_does_not_judge_is_a_grader_error_that_names_the_reason(
     run_tests: RunTests, source: str, names: str
