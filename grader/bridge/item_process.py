@@ -6,9 +6,9 @@ grader therefore checks every byte that comes out (`grader.bridge.channel`).
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -29,23 +29,21 @@ TRACEBACK_LINES = 12
 FIRST_HANDLE = 1 << 32
 
 
-def serve(stream: Stream, root: Path, setup: protocol.Setup, service: str) -> None:
+def serve(stream: Stream, setup: protocol.Setup, service: str) -> None:
     """Answer requests until the grader closes the connection.
 
     Parameters
     ----------
     stream : Stream
         The connection to the grader.
-    root : Path
-        The submission's root.
     setup : Setup
         What the grader told the worker.
     service : str
         What the process is for: `LAYERS`, or one of `services.SERVICES`.
     """
-    layers = StudentClasses(root, setup.modules) if service == LAYERS else None
+    layers = StudentClasses(setup.root, setup.modules) if service == LAYERS else None
     classes = layers or ServiceClasses(service)
-    _Server(stream, root, setup, classes).run()
+    _Server(stream, setup, classes).run()
 
 
 class Classes(Protocol):
@@ -62,11 +60,11 @@ class Classes(Protocol):
 
 
 class _Server:
-    def __init__(self, stream: Stream, root: Path, setup: protocol.Setup, classes: Classes) -> None:
+    def __init__(self, stream: Stream, setup: protocol.Setup, classes: Classes) -> None:
         self._stream = stream
         self._classes = classes
         self._spellings = Spellings(setup.spellings)
-        self._root = root
+        self._root = setup.root
         self._objects: dict[int, object] = {}
         self._handles: dict[int, int] = {}
         self._host_objects: dict[int, HostObject] = {}
@@ -228,7 +226,7 @@ def _about(value: object) -> str:
     return kind[:ABOUT_LENGTH].encode(errors="replace").decode()
 
 
-def _frames(error: BaseException, root: Path) -> Iterator[protocol.Frame]:
+def _frames(error: BaseException, root: str) -> Iterator[protocol.Frame]:
     """Yield the traceback's lines in the student's own files, outermost first."""
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
@@ -243,9 +241,8 @@ def _frames(error: BaseException, root: Path) -> Iterator[protocol.Frame]:
             yield frame
 
 
-def _frame(file: str, line: int, function: str, root: Path) -> protocol.Frame | None:
-    try:
-        relative = Path(file).relative_to(root)
-    except ValueError:
+def _frame(file: str, line: int, function: str, root: str) -> protocol.Frame | None:
+    folder = root + os.sep
+    if not file.startswith(folder):
         return None
-    return protocol.Frame(str(relative)[:200], line, function[:100])
+    return protocol.Frame(file.removeprefix(folder)[:200], line, function[:100])

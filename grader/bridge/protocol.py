@@ -153,7 +153,15 @@ class Start(Wire, frozen=True, tag="start"):
 
 
 class End(Wire, frozen=True, tag="end"):
-    """Kill the item process and whatever it left, and say how it ended."""
+    """Kill the item process and whatever it left, and say how it ended.
+
+    Attributes
+    ----------
+    lost : bool
+        Whether the grader has lost the process's connection, so that it must be ending by itself.
+    """
+
+    lost: bool
 
 
 # Worker to grader
@@ -177,7 +185,7 @@ class Ended(Wire, frozen=True, tag="ended"):
     Attributes
     ----------
     signal : int
-        Signal that killed it before `End` was asked for, or 0.
+        Signal that killed a process that was lost, or 0.
     out_of_memory : bool
         Whether the kernel reports a kill for memory since the process was started.
     output : str

@@ -31,8 +31,14 @@ class ItemProcesses(Protocol):
             If the student's code has made that impossible.
         """
 
-    def end(self) -> protocol.Ended:
-        """Kill the item process and all it left behind, and say how it ended."""
+    def end(self, *, lost: bool) -> protocol.Ended:
+        """Kill the item process and all it left behind, and say how it ended.
+
+        Parameters
+        ----------
+        lost : bool
+            Whether its connection broke, so that the process has ended by itself or is about to.
+        """
 
 
 class Budget(msgspec.Struct, frozen=True):
@@ -227,10 +233,14 @@ class Session:
             self._item = None
 
     def _end_process(self) -> protocol.Ended:
-        if self._channel is not None:
-            self._channel.close()
+        channel = self.channel()
+        try:
+            # Killed where it waits for a request: were its connection closed first, it would wake
+            # up to end by itself.
+            ended = self._processes.end(lost=isinstance(channel.fault, ProcessLost))
+        finally:
+            channel.close()
             self._channel = None
-        ended = self._processes.end()
         if self._item is not None:
             name = self._item.name
             self.output[name] = self.output.get(name, "") + ended.output

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -13,7 +12,7 @@ from typing import Any
 class StudentClasses:
     """Finds the student's classes, also when the package cannot be imported as a whole."""
 
-    def __init__(self, root: Path, modules: dict[str, str]) -> None:
+    def __init__(self, root: str, modules: dict[str, str]) -> None:
         self._root = root
         self._modules = modules
         self._found: dict[str, Any] = {}
@@ -62,7 +61,7 @@ class StudentClasses:
 
     def _bare_package(self) -> ModuleType:
         package = ModuleType("layers")
-        package.__path__ = [str(self._root / "layers")]
+        package.__path__ = [f"{self._root}/layers"]
 
         def find_attribute(name: str) -> Any:
             if name in self._modules:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from grader.bridge import protocol
 from grader.bridge.frames import BadFrame
@@ -27,7 +26,7 @@ MAX_EXTENT = 2**60
 
 _PLAIN = frozenset({type(None), bool, float, str})
 
-AnyArray = npt.NDArray[Any]
+AnyArray: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 class Unwirable(Exception):

@@ -11,12 +11,11 @@ import gc
 import io
 import os
 import resource
-import selectors
+import select
 import signal
 import socket
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 # Imported before the first fork, so that no item process pays for it.
@@ -33,10 +32,10 @@ ENDING_CHECKS, ENDING_PAUSE = 25, 0.002
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
-OOM_COUNTERS = (
-    Path("/sys/fs/cgroup/memory/memory.oom_control"),
-    Path("/sys/fs/cgroup/memory.events"),
-)
+OOM_COUNTERS = ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events")
+
+# Looked up once: what a fork does for the first time, it does in memory of its own.
+_LIBC = ctypes.CDLL(None)
 
 
 def main(address: str, token: str) -> None:
@@ -47,11 +46,17 @@ def main(address: str, token: str) -> None:
     # As its namespace's first process it gets no signal from within but those that it has a
     # handler for, and Python has one for this.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A process that is killed at the end of its item has no moment to flush.
+    for printed in (sys.stdout, sys.stderr):
+        if isinstance(printed, io.TextIOWrapper):
+            printed.reconfigure(line_buffering=True)
     dial = dial_at(address)
     stream = _greet(dial(), token)
     setup = protocol.decode(stream.receive(), protocol.orders)
     # What item processes share with this one is not to be copied for the garbage collector's marks.
     gc.freeze()
+    # Whoever starts a worker may have left it off while everything is imported.
+    gc.enable()
     try:
         _Worker(stream, dial, setup).run()
     except StreamClosed:
@@ -70,7 +75,6 @@ class _Worker:
         self._stream = stream
         self._dial = dial
         self._setup = setup
-        self._root = Path(setup.root)
         self._child: int | None = None
         self._output = bytearray()
         self._pipe: int | None = None
@@ -94,18 +98,19 @@ class _Worker:
             case protocol.Start():
                 return self._start(order)
             case protocol.End():
-                return self._end()
+                return self._end(order)
         return protocol.Done(f"unexpected order {type(order).__name__}")
 
     def _write(self, order: protocol.WriteFile) -> protocol.Done:
-        target = self._root / order.path
+        target = os.path.join(self._setup.root, order.path)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(order.data)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with open(target, "wb") as file:
+                file.write(order.data)
         except OSError as error:
             # What was written of it would take room from others.
             with contextlib.suppress(OSError):
-                target.unlink(missing_ok=True)
+                os.unlink(target)
             return protocol.Done(f"{order.path}: {error.strerror}")
         return protocol.Done()
 
@@ -123,17 +128,17 @@ class _Worker:
             os.close(writable)
             return protocol.Done(f"no process could be started ({error.strerror})")
         if child == 0:
-            _become_item_process(writable, connection, order, self._root, self._setup)
+            _become_item_process(writable, connection, order, self._setup)
         connection.close()
         os.close(writable)
         os.set_blocking(readable, False)
         self._child, self._pipe = child, readable
         return protocol.Done()
 
-    def _end(self) -> protocol.Ended:
+    def _end(self, order: protocol.End) -> protocol.Ended:
         ended_by = 0
         if self._child is not None:
-            status = _status_of(self._child)
+            status = _status_of(self._child) if order.lost else None
             if status is None:
                 _kill(self._child)
             elif os.WIFSIGNALED(status):
@@ -150,16 +155,16 @@ class _Worker:
         """Wait for the next order; what the item process prints meanwhile is taken or dropped."""
         if self._stream.has_unread:
             return
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._stream, selectors.EVENT_READ)
-            if self._pipe is not None:
-                selector.register(self._pipe, selectors.EVENT_READ)
-            while True:
-                ready = {key.fileobj for key, _ in selector.select()}
-                if self._pipe in ready and not self._drain():
-                    selector.unregister(self._pipe)
-                if self._stream in ready:
-                    return
+        poll = select.poll()
+        poll.register(self._stream, select.POLLIN)
+        if self._pipe is not None:
+            poll.register(self._pipe, select.POLLIN)
+        while True:
+            ready = [descriptor for descriptor, _ in poll.poll()]
+            if self._pipe is not None and self._pipe in ready and not self._drain():
+                poll.unregister(self._pipe)
+            if self._stream.fileno() in ready:
+                return
 
     def _drain(self) -> bool:
         """Empty the output pipe; False when nobody holds its other end any more."""
@@ -182,7 +187,6 @@ def _become_item_process(
     output: int,
     connection: socket.socket,
     order: protocol.Start,
-    root: Path,
     setup: protocol.Setup,
 ) -> None:
     """Turn a fresh fork into an item process; never returns."""
@@ -199,20 +203,16 @@ def _become_item_process(
         os.dup2(output, 2)
         os.closerange(3, connection.fileno())
         os.closerange(connection.fileno() + 1, 256)
-        # A process that is killed at the end of its item has no moment to flush.
-        for printed in (sys.stdout, sys.stderr):
-            if isinstance(printed, io.TextIOWrapper):
-                printed.reconfigure(line_buffering=True)
         _set_limits(setup.rlimits)
         _be_first_to_go()
-        os.chdir(root)
+        os.chdir(setup.root)
         # As when they run a script of theirs: their own folder comes first.
-        sys.path.insert(0, str(root))
+        sys.path.insert(0, setup.root)
         sys.argv = [""]
         # The next item's process need not compile the same files again.
         sys.dont_write_bytecode = False
         stream = _greet(connection, order.token)
-        item_process.serve(stream, root, setup, order.service)
+        item_process.serve(stream, setup, order.service)
     finally:
         os._exit(0)
 
@@ -230,7 +230,7 @@ def _set_limits(rlimits: dict[str, int]) -> None:
 
 def _mapped_bytes() -> int:
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        pages = int(_contents("/proc/self/statm").split()[0])
     except OSError:
         return 0
     return pages * resource.getpagesize()
@@ -239,18 +239,24 @@ def _mapped_bytes() -> int:
 def _be_first_to_go() -> None:
     """Ask the kernel to kill this process, not the worker, when memory runs out."""
     try:
-        Path("/proc/self/oom_score_adj").write_text("1000")
+        descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
     except OSError:
         return
+    try:
+        os.write(descriptor, b"1000")
+    except OSError:
+        return
+    finally:
+        os.close(descriptor)
 
 
 def _oom_kills() -> int:
     for path in OOM_COUNTERS:
         try:
-            lines = path.read_text().splitlines()
+            text = _contents(path)
         except OSError:
             continue
-        for line in lines:
+        for line in text.splitlines():
             name, _, number = line.partition(" ")
             if name == "oom_kill":
                 return int(number)
@@ -272,12 +278,13 @@ def _status_of(child: int) -> int | None:
 
 def _kill_everything(own_pids: bool) -> None:
     """Kill all that the item process left, and collect it."""
-    if own_pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)
     while True:
-        for child in _children():
-            _kill(child)
+        if own_pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)
+        else:
+            for child in _children():
+                _kill(child)
         try:
             os.waitpid(-1, 0)
         except ChildProcessError:
@@ -287,10 +294,23 @@ def _kill_everything(own_pids: bool) -> None:
 def _children() -> list[int]:
     """Return this process's children, orphans of item processes among them."""
     try:
-        text = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+        text = _contents(f"/proc/self/task/{os.getpid()}/children")
     except OSError:
         return []
     return [int(pid) for pid in text.split()]
+
+
+def _contents(path: str) -> str:
+    """Return what one of the kernel's small files says.
+
+    A file object or a `pathlib.Path` would be half a millisecond's work for a process that was
+    forked just now: its memory is copied page by page, wherever it first counts a reference.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, 1 << 16).decode()
+    finally:
+        os.close(descriptor)
 
 
 def _kill(pid: int) -> None:
@@ -304,4 +324,4 @@ def _kill(pid: int) -> None:
 def _prctl(option: int, value: int) -> None:
     """Set a Linux process attribute; elsewhere there is none to set."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+        _LIBC.prctl(option, value, 0, 0, 0)

@@ -172,8 +172,13 @@ class Cell:
             self._replace()
         raise ProcessLost("no process could be started for your code")
 
-    def end(self) -> protocol.Ended:
+    def end(self, *, lost: bool = False) -> protocol.Ended:
         """Kill the item process; if the worker is gone as well, stop the whole sandbox.
+
+        Parameters
+        ----------
+        lost : bool
+            Whether its connection broke, so that the process has ended by itself or is about to.
 
         Raises
         ------
@@ -181,7 +186,7 @@ class Cell:
             If the sandbox was ended by something that student code has no part in.
         """
         try:
-            ended = self._order(protocol.End())
+            ended = self._order(protocol.End(lost))
             if isinstance(ended, protocol.Ended):
                 return ended
         except (StreamClosed, DeadlinePassed, BadFrame):

@@ -25,7 +25,7 @@ MESSAGES: dict[str, list[protocol.Wire]] = {
         protocol.Setup("/root", True, 10, {"CORE": 0}, {"a": ["b"]}, {"FullLayer": "layers.full"}),
         protocol.WriteFile("layers/full.py", b"\0\xff"),
         protocol.Start("token", "layers"),
-        protocol.End(),
+        protocol.End(lost=True),
     ],
     "worker_replies": [
         protocol.Hello("token"),
@@ -86,7 +86,7 @@ def test_a_message_with_bytes_behind_it_is_refused(decoder: str, message: protoc
 
 def test_a_message_of_another_conversation_is_refused() -> None:
     with pytest.raises(BadFrame):
-        protocol.decode(protocol.encode(protocol.End()), protocol.replies)
+        protocol.decode(protocol.encode(protocol.End(lost=False)), protocol.replies)
     with pytest.raises(BadFrame):
         protocol.decode(protocol.encode(protocol.Returned(1, None)), protocol.worker_replies)
 
