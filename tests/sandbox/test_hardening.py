@@ -67,6 +67,22 @@ def test_a_container_runs_under_every_limit_there_is(
     assert (mount["Destination"], mount["RW"]) == ("/bridge", False)
 
 
+@pytest.mark.docker
+def test_each_container_has_a_network_namespace_of_its_own_with_loopback_alone(
+    docker_sandbox: DockerSandbox, project: Project
+) -> None:
+    client, own = docker.from_env(), f"{CONTAINER_LABEL}={owner.own_name()}"
+    with Cell(docker_sandbox, project.lab, {}), Cell(docker_sandbox, project.lab, {}):
+        containers = client.containers.list(filters={"label": own})
+        spaces = {one.exec_run("readlink /proc/self/ns/net").output for one in containers}
+        devices = {one.exec_run("ls /sys/class/net").output for one in containers}
+        routes = {one.exec_run("tail -n +2 /proc/net/route").output for one in containers}
+        client.close()
+    assert len({*spaces, f"{Path('/proc/self/ns/net').readlink()}\n".encode()}) == 3
+    assert devices == {b"lo\n"}
+    assert routes == {b""}
+
+
 @pytest.mark.bubblewrap
 def test_bubblewrap_is_asked_for_every_wall_it_has(
     bubblewrap_sandbox: BubblewrapSandbox, project: Project
