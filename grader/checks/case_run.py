@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import resource
-from pathlib import Path
-
 import msgspec
 import pytest
 
@@ -15,16 +11,11 @@ from grader.checks.case_plugin import CASE, CasePlugin
 from grader.checks.collection import Student
 from grader.checks.foresight import Foresight
 from grader.checks.phases import run_phases
+from grader.checks.run_memory import settle_memory
 from grader.errors import GraderError
 from grader.lab import Lab
 from grader.model import CaseResult
 from grader.sandbox.cell import Cell
-
-# Bytes that a run may take on top of what is loaded: far above what honest cases need.
-TRUSTED_MEMORY = 1 << 30
-YOUNG_OBJECTS = 10_000
-"""How many the garbage collector lets be before it looks among them: a run is short, and little of
-what it makes is in cycles."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -100,8 +91,7 @@ def run_cases(
     foresight : Foresight
         What earlier runs under the request's seed have learned.
     """
-    _bound_memory()
-    gc.set_threshold(YOUNG_OBJECTS)
+    settle_memory()
     given = cell.is_open
     if not given:
         cell.open()
@@ -138,19 +128,3 @@ def make_session(cell: Cell, lab: Lab) -> Session:
         {name: list(others) for name, others in lab.spellings.items()},
         Budget(lab.limits.case_seconds, lab.limits.item_seconds, lab.limits.lost_processes),
     )
-
-
-def _bound_memory() -> None:
-    """Bound what student code can make the trusted side allocate, such as through a host object.
-
-    Two small arrays that broadcast to a huge one then raise MemoryError in the case that asked,
-    where the kernel would have killed this process and with it the whole grading. The limit is
-    soft, so that sandboxes started from here can set their own.
-    """
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-    except OSError:  # not Linux
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    soft = pages * resource.getpagesize() + TRUSTED_MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -1,0 +1,49 @@
+"""What memory a run may take, and when it looks for some to give back."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import resource
+from contextlib import suppress
+from pathlib import Path
+
+# Bytes that a run may take on top of what is loaded: far above what honest cases need.
+TRUSTED_MEMORY = 1 << 30
+YOUNG_OBJECTS = 10_000
+"""How many the garbage collector lets be before it looks among them: a run is short, and little of
+what it makes is in cycles."""
+KEPT_ARRAY = 32 << 20
+"""Bytes of an array whose memory is kept when it is freed: the most that glibc allows."""
+# From glibc's malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+
+
+def settle_memory() -> None:
+    """Set this process, a run's, for what its cases make: many small objects, a few large arrays.
+
+    Glibc by itself gives a large array's memory back at once, and the kernel clears each page anew
+    for the next one, which was half of a run's page faults.
+    """
+    _bound_memory()
+    gc.set_threshold(YOUNG_OBJECTS)
+    with suppress(AttributeError):  # Another C library.
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, KEPT_ARRAY)
+        mallopt(M_TRIM_THRESHOLD, TRUSTED_MEMORY)
+
+
+def _bound_memory() -> None:
+    """Bound what student code can make the trusted side allocate, such as through a host object.
+
+    Two small arrays that broadcast to a huge one then raise MemoryError in the case that asked,
+    where the kernel would have killed this process and with it the whole grading. The limit is
+    soft, so that sandboxes started from here can set their own.
+    """
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except OSError:  # not Linux
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    soft = pages * resource.getpagesize() + TRUSTED_MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -1,0 +1,55 @@
+"""A run's process keeps the memory that its cases use again, and takes only so much."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from grader.checks.run_memory import TRUSTED_MEMORY, settle_memory
+
+ARRAY = 3 << 20
+"""Bytes: larger than what glibc keeps by itself of several, smaller than what gets huge pages."""
+
+
+def in_a_run(holds: Callable[[], bool]) -> bool:
+    """Tell what a fork says whose memory is settled."""
+    process = os.fork()
+    if process == 0:
+        try:
+            settle_memory()
+            os._exit(not holds())
+        finally:
+            os._exit(2)
+    _, status = os.waitpid(process, 0)
+    return os.waitstatus_to_exitcode(status) == 0
+
+
+def keeps_arrays() -> bool:
+    """Make three arrays, twice, and tell whether the second time took few new pages."""
+
+    def pages() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        arrays = [np.ones(ARRAY, np.uint8) for _ in range(3)]
+        assert len(arrays) == 3
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    pages()
+    return pages() * resource.getpagesize() < ARRAY // 4
+
+
+@pytest.mark.skipif("CS_GNU_LIBC_VERSION" not in os.confstr_names, reason="is glibc's")
+def test_freed_arrays_memory_is_used_again() -> None:
+    assert in_a_run(keeps_arrays)
+
+
+def test_an_array_beyond_all_honest_needs_is_refused() -> None:
+    def is_refused() -> bool:
+        with pytest.raises(MemoryError):
+            np.ones(2 * TRUSTED_MEMORY, np.uint8)
+        return True
+
+    assert in_a_run(is_refused)
