@@ -56,15 +56,16 @@ class ArgumentWatch:
         """Watch the arrays of one request, in order of appearance, as they are now."""
         if not arrays:
             return
-        self._watched += [
-            _Watched(request, index, array, self._calls, self._bytes)
-            for index, array in enumerate(arrays)
-        ]
+        calls, size = self._calls, self._bytes
+        for index, array in enumerate(arrays):
+            self._watched.append(_Watched(request, index, array, calls, size))
+            self._bytes += array.nbytes
         self._calls += 1
-        self._bytes += sum(array.nbytes for array in arrays)
 
     def changes(self) -> list[protocol.Mutation]:
         """Return what has changed since the last time, and forget what need not be watched."""
+        if not self._watched:
+            return []
         changed = []
         kept = []
         for one in self._watched:

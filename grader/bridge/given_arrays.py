@@ -41,7 +41,8 @@ class GivenArrays:
         if arrays:
             self._given[request] = _Given(arrays, self._calls, self._bytes)
             self._calls += 1
-            self._bytes += sum(array.nbytes for array in arrays)
+            for array in arrays:
+                self._bytes += array.nbytes
 
     def forget_old(self) -> None:
         """Forget what is out of bounds; only while the item process has received all requests."""

@@ -103,16 +103,16 @@ class _Server:
 
     def _carry_out(self, request: Any, arrays: list[values.AnyArray]) -> object:
         match request:
-            case protocol.New():
-                args, kwargs = self._arguments(request, arrays)
-                made = self._classes.find(request.name, request.module)(*args, **kwargs)
-                self._objects[request.handle] = made
-                self._handles[id(made)] = request.handle
             case protocol.Call():
                 args, kwargs = self._arguments(request, arrays)
                 target = self._objects[request.target]
                 method = getattr(target, self._spellings.of(target, request.method))
                 return method(*args, **kwargs)
+            case protocol.New():
+                args, kwargs = self._arguments(request, arrays)
+                made = self._classes.find(request.name, request.module)(*args, **kwargs)
+                self._objects[request.handle] = made
+                self._handles[id(made)] = request.handle
             case protocol.Get():
                 target = self._objects[request.target]
                 return getattr(target, self._spellings.of(target, request.name))

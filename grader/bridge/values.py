@@ -18,6 +18,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
         *("float16", "float32", "float64", "complex64", "complex128"),
     )
 }
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 MAX_DIMENSIONS = 32
 MAX_DEPTH = 32
 MAX_INT = 2**63
@@ -25,6 +26,9 @@ MAX_EXTENT = 2**60
 """Largest product of the dimensions other than 0, in bytes; room to double one of them."""
 
 _PLAIN = frozenset({type(None), bool, float, str})
+_PLAIN_ON_WIRE = _PLAIN | {int}
+
+_NOTHING = protocol.Dict([], [])
 
 AnyArray: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -42,11 +46,11 @@ def array_to_wire(array: AnyArray) -> protocol.Array:
         If the dtype is not in `DTYPES` in the machine's byte order or any other.
     """
     array = np.asarray(array)
-    dtype = array.dtype.str
-    if dtype not in DTYPES:
+    dtype = _NAMES.get(array.dtype)
+    if dtype is None:
         native = array.dtype.newbyteorder("=")
-        dtype = native.str
-        if dtype not in DTYPES:
+        dtype = _NAMES.get(native)
+        if dtype is None:
             raise Unwirable(f"an array of dtype {array.dtype}")
         array = array.astype(native)
     flags = array.flags
@@ -72,7 +76,7 @@ def array_from_wire(wire: protocol.Array) -> AnyArray:
     if dtype is None:
         raise BadFrame(f"an array of unknown dtype {wire.dtype[:40]!r}")
     shape = wire.shape
-    if len(shape) > MAX_DIMENSIONS or min(shape, default=0) < 0:
+    if len(shape) > MAX_DIMENSIONS or (shape and min(shape) < 0):
         raise BadFrame(f"an array of impossible shape {shape[:MAX_DIMENSIONS]}")
     size = math.prod(shape)
     if size * dtype.itemsize != len(wire.data):
@@ -148,6 +152,8 @@ def dict_to_wire(
     depth: int = 0,
 ) -> protocol.Dict:
     """Encode a dict with string keys, such as keyword arguments."""
+    if not value:
+        return _NOTHING
     return protocol.Dict(
         list(value), [to_wire(item, handle, arrays, depth + 1) for item in value.values()]
     )
@@ -166,7 +172,7 @@ def from_wire(
     BadFrame
         If an array is not what it claims, or containers are nested too deep.
     """
-    if type(wire) in _PLAIN or type(wire) is int:
+    if type(wire) in _PLAIN_ON_WIRE:
         return wire
     if depth > MAX_DEPTH + 1:
         raise BadFrame("containers nested too deep")
@@ -204,5 +210,7 @@ def dict_from_wire(
     """
     if len(wire.keys) != len(wire.items):
         raise BadFrame("a dict whose keys and values differ in number")
+    if not wire.items:
+        return {}
     values = [from_wire(item, handle, arrays, depth + 1) for item in wire.items]
     return dict(zip(wire.keys, values, strict=True))
