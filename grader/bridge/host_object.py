@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from grader.bridge import protocol
@@ -77,16 +78,20 @@ def make_host_object(
     find_posed : callable
         Returns the student's class of a name, or None.
     """
-    members: dict[str, Any] = {"__slots__": ()}
-    if wire.poses_as is not None:
-        name = wire.poses_as
-        members["__class__"] = property(lambda self: find_posed(name) or type(self))
-    kind = type(wire.poses_as or "HostObject", (HostObject,), members)
-    made: HostObject = object.__new__(kind)
+    made: HostObject = object.__new__(_kind(wire.poses_as, find_posed))
     object.__setattr__(made, "_wire", wire)
     object.__setattr__(made, "_ask", ask)
     object.__setattr__(made, "_to_wire", to_wire)
     return made
+
+
+@cache
+def _kind(poses_as: str | None, find_posed: Callable[[str], Any]) -> type[HostObject]:
+    """Make the class of the stand-ins that pose as one lab class, or as none."""
+    members: dict[str, Any] = {"__slots__": ()}
+    if poses_as is not None:
+        members["__class__"] = property(lambda self: find_posed(poses_as) or type(self))
+    return type(poses_as or "HostObject", (HostObject,), members)
 
 
 def handle_of(host_object: HostObject) -> int:
