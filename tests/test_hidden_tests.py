@@ -9,12 +9,19 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from grader.lab import Project
+from grader.model import Suite
+from grader.suite.implementations import right_solution
+from grader.suite.observation import Job, Observation
+from grader.suite.parallel import observe_all
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = ROOT / "hidden_tests"
@@ -81,9 +88,13 @@ def solution(folder: Path, changes: Mapping[str, str]) -> Path:
     )
     for item, code in changes.items():
         path = folder / "layers" / f"{item}.py"
-        added = f"\n\nimport numpy as np\n\n{textwrap.dedent(code)}"
-        path.write_text(path.read_text(encoding="utf-8") + added, encoding="utf-8")
+        path.write_bytes(path.read_bytes() + added(code))
     return folder
+
+
+def added(code: str) -> bytes:
+    """Return what comes after a module's own code."""
+    return f"\n\nimport numpy as np\n\n{textwrap.dedent(code)}".encode()
 
 
 @dataclass(frozen=True)
@@ -351,6 +362,8 @@ BUGS = (
     ),
 )
 
+A_BUG = next(bug for bug in BUGS if bug.name == "averages-the-bias-gradient")
+
 
 # Each list holds right but unusual solutions of one module; the n-th of all are tried together.
 VARIANTS: dict[str, tuple[str, ...]] = {
@@ -546,15 +559,14 @@ SEEDS = (None, 1, 2)
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Run]]:
-    """Start all runs two at a time, in the order of the tests, and give each out by name."""
+    """Start runs two at a time, in the order of the tests, and give each out by name."""
     folder = tmp_path_factory.mktemp("runs")
     jobs: dict[str, tuple[Path, tuple[str, ...]]] = {}
     for seed in SEEDS:
         options = () if seed is None else ("--seed", str(seed))
         jobs[f"reference {seed}"] = (ROOT / "reference", options)
     jobs["template"] = (ROOT / "student_template", ())
-    for bug in BUGS:
-        jobs[str(bug)] = (solution(folder / str(bug), {bug.item: bug.code}), ())
+    jobs["a bug"] = (solution(folder / "a bug", {A_BUG.item: A_BUG.code}), ())
     for number, codes in enumerate(VARIANT_SETS):
         jobs[f"variants {number}"] = (solution(folder / f"variants-{number}", codes), ())
 
@@ -581,11 +593,38 @@ def test_the_untouched_template_passes_no_case(runs: Callable[[str], Run]) -> No
     assert set(run.outcomes.values()) == {"failed"}
 
 
+@pytest.fixture(scope="module")
+def observed(project: Project) -> Mapping[str, tuple[Observation, ...]]:
+    """Run the hidden cases on the reference and on every bug, each in a fork.
+
+    A pytest for each would take longer to start than to run the cases.
+    """
+    right, seeds = right_solution(project), (project.lab.suite.seed,)
+    jobs = {"reference": Job(right, ITEMS, seeds)}
+    for bug in BUGS:
+        path = f"layers/{bug.item}.py"
+        jobs[str(bug)] = Job({**right, path: right[path] + added(bug.code)}, ITEMS, seeds)
+    tasks = [*jobs.items()]
+    return dict(observe_all(tasks, project, None, 2, lambda *_: None, (Suite.HIDDEN,)))
+
+
+def test_forks_run_what_a_pytest_of_its_own_runs(
+    observed: Mapping[str, tuple[Observation, ...]], runs: Callable[[str], Run]
+) -> None:
+    for name, run in (("reference", runs("reference None")), (str(A_BUG), runs("a bug"))):
+        assert Counter(one.item for one in observed[name]) == Counter(i for i, _ in run.outcomes)
+        lost = Counter(one.item for one in observed[name] if not one.passed)
+        assert lost == Counter(i for (i, _), how in run.outcomes.items() if how != "passed")
+
+
 @pytest.mark.parametrize("bug", BUGS, ids=str)
-def test_a_bug_costs_points_in_its_own_item_alone(bug: Bug, runs: Callable[[str], Run]) -> None:
-    run = runs(str(bug))
-    assert set(run.outcomes) == set(runs("reference None").outcomes), run.output
-    assert run.items_that_lost() == {bug.item}, run.output
+def test_a_bug_costs_points_in_its_own_item_alone(
+    bug: Bug, observed: Mapping[str, tuple[Observation, ...]]
+) -> None:
+    cases = observed[str(bug)]
+    assert [one.case for one in cases] == [one.case for one in observed["reference"]]
+    lost = [(one.case, one.said) for one in cases if not one.passed]
+    assert {one.item for one in cases if not one.passed} == {bug.item}, lost
 
 
 @pytest.mark.parametrize("number", range(len(VARIANT_SETS)))
@@ -598,7 +637,7 @@ def test_right_but_unusual_solutions_lose_nothing(number: int, runs: Callable[[s
 def test_a_failure_tells_staff_the_case_the_seed_and_the_largest_error(
     runs: Callable[[str], Run],
 ) -> None:
-    output = runs("full-averages-the-bias-gradient").output
+    output = runs("a bug").output
     found = re.search(r"full/bias-gradient\[rectangular\] \(seed \d+\): (b_grad, shape .*)", output)
     assert found, output
     assert "Largest absolute error" in output
