@@ -83,6 +83,12 @@ def test_a_host_object_passes_for_the_class_that_it_stands_for(fit: Callable[...
     assert told == [True, "FullLayer", True, False, "ReluLayer"]
 
 
+def test_host_objects_that_stand_for_one_class_are_of_one_class(fit: Callable[..., Any]) -> None:
+    same = "return type(x) is type(y)"
+    assert fit(same, Spy(), Spy()) is True
+    assert fit(same, Spy(), Relu()) is False
+
+
 def test_hasattr_tells_layers_with_weights_from_layers_without(fit: Callable[..., Any]) -> None:
     told = fit(
         "return [hasattr(layer, name) for layer in (x, y)\n"

@@ -285,6 +285,23 @@ def test_objects_of_an_earlier_case_are_forgotten(student: Callable[..., Student
         old.forward(1)
 
 
+def test_garbage_is_collected_and_interrupts_raise_as_in_a_python_of_their_own(
+    student: Callable[..., Student],
+) -> None:
+    # The worker does without either until there is a process for student code.
+    told = """
+class Ring:
+    pass
+ring = Ring()
+ring.itself = ring
+left = weakref.ref(ring)
+del ring
+[[] for _ in range(10_000)]
+return left() is None, signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
+    assert forward(student(full(told, "import weakref"))) == (True, True)
+
+
 # What student code raises
 
 
@@ -455,6 +472,13 @@ def test_what_student_code_prints_is_kept_for_the_item(student: Callable[..., St
     one.session.end_item()
     assert sorted(one.session.output["full"].split()) == ["err", "out", "raw"]
     assert one.session.output["relu"].split() == ["relu"]
+
+
+def test_lines_are_kept_that_were_not_flushed(student: Callable[..., Student]) -> None:
+    one = student(full("print('a line')"))
+    forward(one)
+    one.session.end_item()
+    assert one.session.output["full"] == "a line\n"
 
 
 def test_a_flood_of_output_is_capped_and_holds_nothing_up(
