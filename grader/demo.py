@@ -156,9 +156,10 @@ def write_examples(project: Project, folder: Path) -> tuple[Path, ...]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
+    plots = {kind: _plots(project, kind) for kind in Plots}
     for example in EXAMPLES:
         path = folder / example.archive
-        files = {**example_files(project, example), **_plots(project, example.plots)}
+        files = {**example_files(project, example), **plots[example.plots]}
         path.write_bytes(zip_files(files, example.folder))
         written.append(path)
     return tuple(written)
