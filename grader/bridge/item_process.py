@@ -176,10 +176,7 @@ class _Server:
                 case protocol.HostReturned():
                     return values.from_wire(answer.value, self._object_of)
                 case protocol.HostRaised():
-                    kind = HOST_EXCEPTIONS.get(answer.builtin, RuntimeError)
-                    error = kind(answer.message)
-                    error._host_number = answer.number  # type: ignore[attr-defined]
-                    raise error
+                    raise _raised_by_host(answer)
                 case _:
                     self._answer(answer)
 
@@ -202,6 +199,17 @@ class _Server:
             _host_number(error),
             self._watch.changes(),
         )
+
+
+def _raised_by_host(answer: protocol.HostRaised) -> Exception:
+    """Make a host object's exception.
+
+    Here rather than where it is raised: a variable there would keep it, and with its traceback the
+    whole question, until the garbage collector comes by.
+    """
+    error = HOST_EXCEPTIONS.get(answer.builtin, RuntimeError)(answer.message)
+    error._host_number = answer.number  # type: ignore[attr-defined]
+    return error
 
 
 def _host_number(error: BaseException | None) -> int | None:
