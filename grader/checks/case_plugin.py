@@ -22,6 +22,7 @@ from grader.model import CaseResult, Outcome, Suite
 from grader.plain_text import printable
 
 DIAGNOSTIC_LENGTH = 4000
+GRADER = Path(__file__).resolve().parents[1]
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
@@ -106,7 +107,7 @@ class CasePlugin:
         case = item.stash[CASE]
         _, known = self._verdicts.get(item.nodeid, ("", None))
         if known is None or known.outcome is Outcome.PASSED:
-            known = self._judge(case, call)
+            known = self._judge(case, call, item.path)
         self.spend(call.duration)
         verdict = msgspec.structs.replace(known, seconds=self._seconds)
         self._verdicts[item.nodeid] = case.item, verdict
@@ -124,7 +125,7 @@ class CasePlugin:
         """Count the time of one of the running case's phases."""
         self._seconds += seconds
 
-    def _judge(self, case: Case, call: pytest.CallInfo[None]) -> CaseResult:
+    def _judge(self, case: Case, call: pytest.CallInfo[None], path: Path) -> CaseResult:
         result = CaseResult(case.id, case.suite, Outcome.PASSED, case.weight, about=case.about)
         if call.excinfo is None:
             return result
@@ -154,7 +155,9 @@ class CasePlugin:
             result,
             outcome=outcome,
             feedback=feedback,
-            diagnostics=tuple(filter(None, (_diagnostic(call.excinfo), how, _diagnosis(told)))),
+            diagnostics=tuple(
+                filter(None, (_diagnostic(call.excinfo, path), how, _diagnosis(told)))
+            ),
         )
 
 
@@ -229,12 +232,18 @@ def _diagnosis(error: BaseException) -> str:
     return "" if diagnosis is None else f"diagnosis: {diagnosis.name}"
 
 
-def _diagnostic(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
-    """Return what staff need to see of a failure."""
+def _is_graders(path: Path | str) -> bool:
+    return Path(path).is_relative_to(GRADER)
+
+
+def _diagnostic(excinfo: pytest.ExceptionInfo[BaseException], path: Path) -> str:
+    """Return what staff need to see of a failure in the test file at `path`."""
     error = excinfo.value
     if isinstance(error, AssertionError | StudentRaised | StudentFault):
         text = str(error)
     else:
-        text = str(excinfo.getrepr(style="short", chain=False))
+        # From the test file on, without the steps across the bridge.
+        lines = excinfo.traceback.cut(path=path).filter(lambda entry: not _is_graders(entry.path))
+        text = str(excinfo.getrepr(style="short", chain=False, tbfilter=lambda _: lines))
     # An object's address differs from run to run, and equal runs have equal reports.
     return printable(_ADDRESS.sub("", text), DIAGNOSTIC_LENGTH, keep="\n")

@@ -263,6 +263,25 @@ def test_staff_see_the_hidden_values_the_exception_and_the_students_line(
     )
 
 
+def test_staff_see_where_in_the_test_it_failed_and_nothing_of_what_runs_it(
+    run_tests: RunTests,
+) -> None:
+    by_value = hidden_case("FullLayer().forward(1) + []")
+    by_bridge = hidden_case(
+        "class Layer:\n        def forward(self): return 1 / 0\n    FullLayer().forward(Layer())"
+    )
+    for code, hidden, name in (
+        (full("return 1"), by_value, "TypeError"),
+        (full("return x.forward()"), by_bridge, "ZeroDivisionError"),
+    ):
+        case = only(run_tests(code, hidden={"full": hidden}))
+        shown = case.diagnostics[0].splitlines()
+        assert "hidden_tests/test_full.py:" in shown[0]
+        assert shown[0].endswith("in test_one")
+        assert name in shown[-1]
+        assert not [line for line in shown if "grader/" in line or "pluggy" in line], shown
+
+
 def test_one_case_cannot_spoil_the_next(run_tests: RunTests) -> None:
     hidden = (
         "import pytest\nfrom layers import FullLayer\n"
