@@ -33,6 +33,8 @@ def start(chosen: str, output: IO[bytes] | None = None) -> subprocess.Popen[byte
 
 def main() -> int:
     """Run both halves and return the exit code."""
+    # What is started in the background ignores it, and the halves would too.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     with tempfile.TemporaryFile() as said:
         halves = [start(f"not ({APART})"), start(APART, said)]
 

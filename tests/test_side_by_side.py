@@ -37,7 +37,8 @@ def start(folder: Path, rest: str = "pass", docker: str = "pass") -> subprocess.
     log.touch()
     file.write_text(textwrap.dedent(TESTS).format(log=str(log), rest=rest, docker=docker))
     return subprocess.Popen(
-        [sys.executable, str(SCRIPT)],
+        # As a shell starts it in the background.
+        ["sh", "-c", 'trap "" INT; exec "$0" "$1"', sys.executable, str(SCRIPT)],
         env={
             **os.environ,
             "PYTEST_ADDOPTS": f"-p no:cacheprovider {file}",
