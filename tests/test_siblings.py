@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import msgspec
 import pytest
 
+from grader.checks.layer_tests import run_layer_tests
 from grader.checks.siblings import (
     case_name,
     sibling_ids,
@@ -20,7 +21,7 @@ from grader.checks.siblings import (
     without_parameters,
 )
 from grader.lab import Project, find_project
-from grader.model import CaseResult, Outcome, Suite
+from grader.model import CaseResult, Identity, Outcome, Submission, Suite
 from grader.sandbox.launch import Sandbox
 from grader.suite.corpus import Bug, Corpus, apply_edits, read_corpus
 from grader.suite.implementations import right_solution, template_files
@@ -155,6 +156,22 @@ def test_siblings_pass_what_is_right_across_the_bridge(
     ):
         assert observed
         assert [(name, o.case, o.said) for o in observed if not o.passed] == []
+
+
+def test_staff_see_where_in_a_sibling_it_failed(project: Project, process_sandbox: Sandbox) -> None:
+    files = dict(right_solution(project))
+    files["layers/sequential.py"] += (
+        b"\n\ndef fit(self, x, y, **settings):\n    self.layers[0].forward()\n"
+        b"\nSequential.fit = fit\n"
+    )
+    submission = Submission("A_B_LAB3.zip", "0" * 64, Identity("A", "B"), files=files)
+    (item,) = run_layer_tests(
+        submission, project, process_sandbox, ("sequential",), SIBLINGS, 1, "sequential/fit-epochs"
+    )
+    first, *_, last = item.cases[0].diagnostics[0].splitlines()
+    assert "grader/siblings/test_sequential.py:" in first
+    assert first.endswith("in test_fit_epochs")
+    assert "TypeError" in last
 
 
 def shown_pairs(project: Project, bugs: Sequence[Bug]) -> dict[tuple[str, str], bool]:

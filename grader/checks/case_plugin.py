@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from grader import bridge
 from grader.bridge.faults import StudentFault, StudentRaised
 from grader.bridge.foreseen import Asked
 from grader.bridge.session import Session
@@ -22,7 +23,7 @@ from grader.model import CaseResult, Outcome, Suite
 from grader.plain_text import printable
 
 DIAGNOSTIC_LENGTH = 4000
-GRADER = Path(__file__).resolve().parents[1]
+BRIDGE = Path(bridge.__file__).resolve().parent
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
@@ -232,10 +233,6 @@ def _diagnosis(error: BaseException) -> str:
     return "" if diagnosis is None else f"diagnosis: {diagnosis.name}"
 
 
-def _is_graders(path: Path | str) -> bool:
-    return Path(path).is_relative_to(GRADER)
-
-
 def _diagnostic(excinfo: pytest.ExceptionInfo[BaseException], path: Path) -> str:
     """Return what staff need to see of a failure in the test file at `path`."""
     error = excinfo.value
@@ -243,7 +240,9 @@ def _diagnostic(excinfo: pytest.ExceptionInfo[BaseException], path: Path) -> str
         text = str(error)
     else:
         # From the test file on, without the steps across the bridge.
-        lines = excinfo.traceback.cut(path=path).filter(lambda entry: not _is_graders(entry.path))
+        lines = excinfo.traceback.cut(path=path).filter(
+            lambda entry: BRIDGE not in Path(entry.path).parents
+        )
         text = str(excinfo.getrepr(style="short", chain=False, tbfilter=lambda _: lines))
     # An object's address differs from run to run, and equal runs have equal reports.
     return printable(_ADDRESS.sub("", text), DIAGNOSTIC_LENGTH, keep="\n")
