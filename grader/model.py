@@ -188,6 +188,11 @@ class ItemResult(msgspec.Struct, frozen=True):
     decision: Decision | None = None
     pending: bool = False
 
+    @property
+    def is_left_out(self) -> bool:
+        """Whether it was not asked for, or was not to be had here, and a score leaves it out."""
+        return self.outcome is Outcome.NOT_RUN and not self.pending
+
 
 class PictureFacts(msgspec.Struct, frozen=True):
     """What a page of a student's picture is like.
@@ -390,15 +395,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Ids of the items that the score leaves out: not asked for, or not to be had here."""
-        return tuple(
-            item.id for item in self.items if item.outcome is Outcome.NOT_RUN and not item.pending
-        )
+        """Ids of the items that the score leaves out."""
+        return tuple(item.id for item in self.items if item.is_left_out)
 
     @property
     def is_final(self) -> bool:
         """Whether the score is the grade: nothing in it is open, and it leaves nothing out."""
         return self.is_settled and not self.left_out
+
+    @property
+    def is_final_in_part(self) -> bool:
+        """Whether nothing in the score is open, but it leaves items out."""
+        return self.is_settled and not self.is_final
 
 
 class Graded(msgspec.Struct, frozen=True):

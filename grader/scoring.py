@@ -78,7 +78,7 @@ def total(items: Sequence[ItemResult]) -> Total:
     if not judged:
         why = f"{_named(waiting)} needs a person's decision" if waiting else "nothing was graded"
         return Total(None, provisional, f"no score: {why}")
-    left_out = [item for item in items if item.outcome is Outcome.NOT_RUN and not item.pending]
+    left_out = [item for item in items if item.is_left_out]
     notes = []
     if provisional or left_out:
         notes.append(f"out of {math.fsum(item.max_points for item in judged):g} points")

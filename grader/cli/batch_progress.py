@@ -146,7 +146,7 @@ def kind_of(entry: Entry) -> str:
         return "wait for a person"
     if report.is_final:
         return "graded"
-    return "graded in part" if report.is_settled else "not graded"
+    return "graded in part" if report.is_final_in_part else "not graded"
 
 
 def came_to(entry: Entry) -> str:

@@ -185,7 +185,7 @@ def class_page(facts: ClassFacts) -> Iterator[bytes]:
         broken=sum("regrade" in row.kinds.split() for row in rows),
         unfinished=sum("pending" in row.kinds.split() for row in rows),
         graded=sum(report.is_final for report in reports),
-        in_part=sum(report.is_settled and not report.is_final for report in reports),
+        in_part=sum(report.is_final_in_part for report in reports),
         cut=[report for report in reports if report.left_out],
         left_out=sorted({id_ for report in reports for id_ in report.left_out}),
     )

@@ -317,7 +317,7 @@ def summary(entries: Sequence[Entry], manifest: Manifest, likeness: Likeness) ->
         "schema": SUMMARY_SCHEMA,
         "submissions": len(entries),
         "graded": sum(report.is_final for report in reports),
-        "graded_in_part": sum(report.is_settled and not report.is_final for report in reports),
+        "graded_in_part": sum(report.is_final_in_part for report in reports),
         "provisional": [e.key for e in entries if e.report is not None and e.report.provisional],
         "needs_regrade": [
             {"key": e.key, "archive": e.archive, "why": e.problem}
