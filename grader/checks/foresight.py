@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 from grader.bridge.foreseen import Asked, Foreseen
@@ -12,7 +13,7 @@ class Foresight:
 
     def __init__(self) -> None:
         self._seed: int | None = None
-        self._cases: dict[str, Foreseen] = {}
+        self._cases: defaultdict[str, Foreseen] = defaultdict(Foreseen)
 
     def under(self, seed: int) -> None:
         """Forget what was asked under another seed: other inputs have other answers."""
@@ -22,7 +23,7 @@ class Foresight:
 
     def of(self, case: str) -> Foreseen:
         """Return what is known of a case."""
-        return self._cases.setdefault(case, Foreseen())
+        return self._cases[case]
 
     def learn(self, learned: Mapping[str, Asked]) -> None:
         """Add what was asked in cases that passed."""

@@ -313,6 +313,16 @@ def trained(make: Student, foreseen: Foreseen | None) -> tuple[Any, str]:
     return result, recorder.told
 
 
+@pytest.fixture
+def foreseen(student: Callable[..., Student]) -> Foreseen:
+    """Learn what TRAIN asks."""
+    case = Foreseen()
+    first = student(sequential(TRAIN))
+    trained(first, case)
+    case.learn(first.session.learned)
+    return case
+
+
 def test_what_others_have_asked_is_answered_ahead_and_done_all_the_same(
     student: Callable[..., Student],
 ) -> None:
@@ -338,12 +348,8 @@ def test_what_others_have_asked_is_answered_ahead_and_done_all_the_same(
     ids=["another rate", "another input", "more epochs", "reads weights", "another order"],
 )
 def test_code_that_asks_otherwise_gets_its_own_answers(
-    student: Callable[..., Student], other: str
+    student: Callable[..., Student], foreseen: Foreseen, other: str
 ) -> None:
-    foreseen = Foreseen()
-    first = student(sequential(TRAIN))
-    trained(first, foreseen)
-    foreseen.learn(first.session.learned)
     expected = trained(student(sequential(other)), None)
     mixed = student(sequential(other))
     assert trained(mixed, foreseen) == expected
@@ -353,11 +359,9 @@ def test_code_that_asks_otherwise_gets_its_own_answers(
     assert again.session.learned == []
 
 
-def test_code_that_asks_less_has_asked_no_more(student: Callable[..., Student]) -> None:
-    foreseen = Foreseen()
-    first = student(sequential(TRAIN))
-    trained(first, foreseen)
-    foreseen.learn(first.session.learned)
+def test_code_that_asks_less_has_asked_no_more(
+    student: Callable[..., Student], foreseen: Foreseen
+) -> None:
     shorter = TRAIN.replace("range(3)", "range(1)")
     assert trained(student(sequential(shorter)), foreseen) == (
         [[[1.5, -2.0]]],
@@ -365,11 +369,9 @@ def test_code_that_asks_less_has_asked_no_more(student: Callable[..., Student]) 
     )
 
 
-def test_what_was_asked_before_code_raised_is_done(student: Callable[..., Student]) -> None:
-    foreseen = Foreseen()
-    first = student(sequential(TRAIN))
-    trained(first, foreseen)
-    foreseen.learn(first.session.learned)
+def test_what_was_asked_before_code_raised_is_done(
+    student: Callable[..., Student], foreseen: Foreseen
+) -> None:
     recorder = Recorder()
     layers = student(sequential("x.forward(y)\nraise ValueError('no')")).case(
         "sequential", foreseen=foreseen
