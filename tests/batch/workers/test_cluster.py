@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -103,6 +104,7 @@ def test_a_killed_worker_s_submissions_are_graded_elsewhere(
     here = tmp_path / "here"
     assert run(archives, here, tmp_path / "own cache").returncode == 0
     workers = [start_worker(start, scheduler) for _ in range(2)]
+    go_on = threading.Timer(30, workers[1].send_signal, (signal.SIGCONT,))
     said = []
     with subprocess.Popen(
         command(archives, tmp_path / "there", "--scheduler", scheduler),
@@ -112,8 +114,14 @@ def test_a_killed_worker_s_submissions_are_graded_elsewhere(
     ) as process:
         for line in process.stderr or ():
             said.append(line)
-            if line.startswith("2/6"):
+            if line.startswith("1/6"):
+                # Workers are counted now and then, and the other could be done before that.
+                workers[1].send_signal(signal.SIGSTOP)
                 workers[0].send_signal(signal.SIGKILL)
+                go_on.start()
+            elif "is lost" in line:
+                workers[1].send_signal(signal.SIGCONT)
+    go_on.cancel()
     assert process.returncode == 0, said
     assert any("is lost; others take over" in line for line in said), said
     assert results(tmp_path / "there") == results(here)
