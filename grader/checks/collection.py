@@ -155,10 +155,11 @@ class Collection:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Find out what each test is worth, and order them: public ones first, then by item.
+        """Find out what each test is worth, and order them: public ones first, and by item.
 
         What student code has seen of a hidden case it could keep in a file, and tell in the
-        exception of a public case, whose text students read.
+        exception of a public case, whose text students read. The hidden ones go through the items
+        backwards: the item that was last has its process still.
         """
         for item in items:
             item.stash[CASE] = describe_case(item, self._folders, self._project.lab)
@@ -166,7 +167,8 @@ class Collection:
 
         def place(item: pytest.Item) -> tuple[bool, int]:
             case = item.stash[CASE]
-            return case.suite is Suite.HIDDEN, order[case.item]
+            hidden, number = case.suite is Suite.HIDDEN, order[case.item]
+            return hidden, -number if hidden else number
 
         items.sort(key=place)
 

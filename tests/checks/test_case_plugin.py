@@ -346,10 +346,30 @@ def test_what_a_hidden_case_saw_cannot_be_told_in_a_public_case(run_tests: RunTe
         items=("full", "relu"),
     )
     # The canary: the submission does spill, and staff can see it.
-    assert "8675309.258675309.25" in items[1].cases[1].diagnostics[0]
+    assert "8675309.258675309.25" in items[0].cases[1].diagnostics[0]
     assert "ValueError: 11" in items[1].cases[0].feedback[0]
     for item in items:
         assert "8675309" not in student_json(item)
+
+
+def test_the_item_whose_public_cases_were_last_keeps_its_process_for_the_hidden_ones(
+    run_tests: RunTests,
+) -> None:
+    count = (
+        "    def forward(self, x):\n        calls.append(x)\n        raise ValueError(len(calls))\n"
+    )
+    hidden = hidden_case("FullLayer().forward(8)")
+    full, relu = run_tests(
+        {
+            "full": f"calls = []\nclass FullLayer:\n{count}",
+            "relu": f"calls = []\nclass ReluLayer:\n{count}",
+        },
+        public={"full": PUBLIC, "relu": PUBLIC.replace("FullLayer", "ReluLayer")},
+        hidden={"full": hidden, "relu": hidden.replace("FullLayer", "ReluLayer")},
+        items=("full", "relu"),
+    )
+    assert "ValueError: 1" in full.cases[1].diagnostics[0]
+    assert "ValueError: 2" in relu.cases[1].diagnostics[0]
 
 
 # Randomness
