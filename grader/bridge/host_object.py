@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from grader.bridge import protocol
+from grader.bridge import protocol, values
 
 # What a host object's exception becomes here. Code such as `hasattr(layer, "W")` or
 # `try: layer.update_param() except TypeError:` must meet the type it would meet in-process.
@@ -18,7 +18,8 @@ HOST_EXCEPTIONS: dict[str, type[Exception]] = {
     )
 }
 
-Ask = Callable[[Callable[[int], protocol.Wire]], Any]
+Ask = Callable[..., Any]
+"""Takes a kind of message and its fields but the number."""
 
 
 class HostObject:
@@ -28,39 +29,28 @@ class HostObject:
     interface does not have is set here, in the item process.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_ask", "_to_wire", "_wire")
+    __slots__ = ("__dict__", "__weakref__", "_ask", "_handle", "_wire")
     _ask: Ask
-    _to_wire: Callable[[object], protocol.Value]
+    _handle: Callable[[object], protocol.Remote | protocol.Host]
     _wire: protocol.Host
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        wire = self._wire
-        if name not in wire.methods:
-            return self._ask(lambda ask: protocol.HostGet(ask, wire.handle, name))
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            items = [self._to_wire(item) for item in args]
-            named = protocol.Dict(list(kwargs), [self._to_wire(item) for item in kwargs.values()])
-            return self._ask(lambda ask: protocol.HostCall(ask, wire.handle, name, items, named))
-
-        call.__name__ = name
-        return call
+        return self._ask(protocol.HostGet, self._wire.handle, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         wire = self._wire
         if name not in wire.attributes:
             object.__setattr__(self, name, value)
             return
-        wired = self._to_wire(value)
-        self._ask(lambda ask: protocol.HostSet(ask, wire.handle, name, wired))
+        self._ask(protocol.HostSet, wire.handle, name, values.to_wire(value, self._handle))
 
 
 def make_host_object(
     wire: protocol.Host,
     ask: Ask,
-    to_wire: Callable[[object], protocol.Value],
+    handle: Callable[[object], protocol.Remote | protocol.Host],
     find_posed: Callable[[str], Any],
 ) -> HostObject:
     """Make the stand-in for one host object.
@@ -72,26 +62,40 @@ def make_host_object(
         `type(layer).__name__` answer as they would for that class, since a student's
         Sequential may well ask.
     ask : callable
-        Sends a message made with a fresh number and returns the grader's answer.
-    to_wire : callable
-        Encodes an argument.
+        Sends a message of a kind, with a fresh number and these fields, and returns the grader's
+        answer.
+    handle : callable
+        Turns an argument that has no plain form into a handle.
     find_posed : callable
         Returns the student's class of a name, or None.
     """
-    made: HostObject = object.__new__(_kind(wire.poses_as, find_posed))
+    kind = _kind(wire.poses_as, tuple(wire.methods), find_posed)
+    made: HostObject = object.__new__(kind)
     object.__setattr__(made, "_wire", wire)
     object.__setattr__(made, "_ask", ask)
-    object.__setattr__(made, "_to_wire", to_wire)
+    object.__setattr__(made, "_handle", handle)
     return made
 
 
 @cache
-def _kind(poses_as: str | None, find_posed: Callable[[str], Any]) -> type[HostObject]:
+def _kind(
+    poses_as: str | None, methods: tuple[str, ...], find_posed: Callable[[str], Any]
+) -> type[HostObject]:
     """Make the class of the stand-ins that pose as one lab class, or as none."""
-    members: dict[str, Any] = {"__slots__": ()}
+    members: dict[str, Any] = {"__slots__": (), **{name: _method(name) for name in methods}}
     if poses_as is not None:
         members["__class__"] = property(lambda self: find_posed(poses_as) or type(self))
     return type(poses_as or "HostObject", (HostObject,), members)
+
+
+def _method(name: str) -> Callable[..., Any]:
+    def call(self: HostObject, /, *args: Any, **kwargs: Any) -> Any:
+        items = [values.to_wire(item, self._handle) for item in args]
+        named = values.dict_to_wire(kwargs, self._handle)
+        return self._ask(protocol.HostCall, self._wire.handle, name, items, named)
+
+    call.__name__ = name
+    return call
 
 
 def handle_of(host_object: HostObject) -> int:

@@ -157,14 +157,16 @@ class _Server:
             return self._objects[wire.handle]
         known = self._host_objects.get(wire.handle)
         if known is None:
-            known = make_host_object(wire, self._ask_host, self._to_wire, self._classes.find_posed)
+            known = make_host_object(
+                wire, self._ask_host, self._handle_of, self._classes.find_posed
+            )
             self._host_objects[wire.handle] = known
         return known
 
-    def _ask_host(self, make: Callable[[int], protocol.Wire]) -> object:
+    def _ask_host(self, kind: Callable[..., protocol.Wire], *fields: Any) -> object:
         """Ask the grader for something of a host object's; it may ask back before it answers."""
         self._next_ask += 1
-        question = protocol.encode(make(self._next_ask))
+        question = protocol.encode(kind(self._next_ask, *fields))
         foreseen = self._foreseen.open(question)
         if foreseen is not None:
             return values.from_wire(foreseen.value, self._object_of)
@@ -179,9 +181,6 @@ class _Server:
                     raise _raised_by_host(answer)
                 case _:
                     self._answer(answer)
-
-    def _to_wire(self, value: object) -> protocol.Value:
-        return values.to_wire(value, self._handle_of)
 
     def _describe(self, request: int, error: BaseException) -> Any:
         kind = type(error)

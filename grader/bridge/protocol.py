@@ -14,7 +14,14 @@ import msgspec
 from grader.bridge.frames import BadFrame
 
 
-class Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", gc=False):
+class Wire(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    tag_field="t",
+    array_like=True,
+    gc=False,
+):
     """Common settings of everything on the wire."""
 
 

@@ -8,37 +8,28 @@ before they are asked for, and tell nothing to those who do not ask.
 
 from __future__ import annotations
 
+import struct
 from hashlib import blake2b, shake_128
-from typing import NamedTuple
 
-LINK_BYTES, TAG_BYTES = 32, 16
-FIRST_LINK = b""
-"""What comes before a case's first question."""
+FIRST_LINK = bytes(32)
+"""What comes before a case's first question; all links are as long."""
+_PARTS = struct.Struct("32s16s16s")
 
 
-class Links(NamedTuple):
-    """What a question makes, together with all questions before it.
+def linked(before: bytes, question: bytes) -> tuple[bytes, bytes, bytes]:
+    """Link a question to the link before it: BLAKE2b (RFC 7693) of both.
 
-    Attributes
-    ----------
+    Returns
+    -------
     link : bytes
         What the next question is linked to.
     tag : bytes
-        By which its answer is found.
+        By which the question's answer is found.
     key : bytes
-        With which its answer is sealed.
+        With which it is sealed.
     """
-
-    link: bytes
-    tag: bytes
-    key: bytes
-
-
-def linked(before: bytes, question: bytes) -> Links:
-    """Link a question to the link before it, by BLAKE2b (RFC 7693) keyed with that link."""
-    digest = blake2b(question, key=before).digest()
-    seal = LINK_BYTES + TAG_BYTES
-    return Links(digest[:LINK_BYTES], digest[LINK_BYTES:seal], digest[seal:])
+    link, tag, key = _PARTS.unpack(blake2b(before + question).digest())
+    return link, tag, key
 
 
 def sealed(key: bytes, answer: bytes) -> bytes:

@@ -627,7 +627,7 @@ def foreseen(*rates: float) -> tuple[Foreseen, list[bytes]]:
         for number, rate in enumerate(rates, 1)
     ]
     for question, _ in asked:
-        links.append(linked(links[-1], question).link)
+        links.append(linked(links[-1], question)[0])
     case.learn(asked)
     return case, links
 
