@@ -10,13 +10,16 @@ from pathlib import Path
 from grader import owner
 from grader.errors import GraderError
 
+_PRIVATE = 0o600
+"""What `mkstemp` gives a file."""
 
-def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
+
+def write_atomically(path: Path, content: bytes, mode: int = _PRIVATE) -> None:
     """Write a file so that it is there whole or not at all; see `write_pieces`."""
     write_pieces(path, (content,), mode)
 
 
-def write_pieces(path: Path, pieces: Iterable[bytes], mode: int = 0o600) -> None:
+def write_pieces(path: Path, pieces: Iterable[bytes], mode: int = _PRIVATE) -> None:
     """Write a file that need not fit into memory so that it is there whole or not at all.
 
     Parameters
@@ -34,16 +37,19 @@ def write_pieces(path: Path, pieces: Iterable[bytes], mode: int = 0o600) -> None
         If it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_unfinished(path)
+        try:
+            _remove_unfinished(path)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{path.name}.{owner.own_name()}."
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.writelines(pieces)
                 file.flush()
+                if mode != _PRIVATE:
+                    os.fchmod(file.fileno(), mode)
                 os.fsync(file.fileno())
-            Path(name).chmod(mode)
             Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import socket
+from functools import cache
 from pathlib import Path
 
 # The machine's run since it was started, the namespace that the number is of, the number, and
@@ -18,10 +19,14 @@ _STARTED = 19
 """Index of the start time in /proc/PID/stat, counted from the field after the program's name."""
 
 
+@cache
 def own_name() -> str:
     """Return the name of this very process, of letters, digits and dots."""
     pid = os.getpid()
     return f"{_boot()}.{_pid_namespace():x}.{pid:x}.{_start_time(pid) or 0:x}"
+
+
+os.register_at_fork(after_in_child=own_name.cache_clear)
 
 
 def machine() -> str:

@@ -35,6 +35,12 @@ def test_a_process_is_dead_once_it_has_ended() -> None:
     assert not owner.is_dead(owner.own_name())
 
 
+def test_a_fork_does_not_go_under_the_name_that_its_parent_remembers() -> None:
+    own = owner.own_name()
+    forked = name_of_a_dead_process()
+    assert forked != own == owner.own_name()
+
+
 def test_another_process_under_the_same_number_is_not_the_owner() -> None:
     boot, namespace, pid, started = owner.own_name().split(".")
     assert owner.is_dead(f"{boot}.{namespace}.{pid}.{int(started, 16) + 1:x}")

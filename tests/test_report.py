@@ -233,6 +233,17 @@ def test_a_report_is_written_in_a_folder_that_is_made_for_it(tmp_path: Path) -> 
     write_atomically(path, b"second")
     assert path.read_bytes() == b"second"
     assert list(path.parent.iterdir()) == [path]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_everybody_may_read_is_readable_whatever_the_umask(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    before = os.umask(0o077)
+    try:
+        write_atomically(path, b"", mode=0o644)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_report_that_cannot_be_written_is_a_grader_error_that_names_it(tmp_path: Path) -> None:
