@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 
@@ -10,10 +9,10 @@ import msgspec
 
 from grader.atomic_file import write_atomically
 from grader.dataset.store import cache_folder
-from grader.model import ItemResult, Judged, Outcome
+from grader.model import Judged, Outcome
 
-RESULT = "result.json"
-PART = "part.msgpack"
+RESULT = ".result"
+PART = ".part"
 DAY = 86400.0
 NOT_KEPT = frozenset({Outcome.GRADER_ERROR, Outcome.NOT_RUN})
 """What says nothing about the submission."""
@@ -27,7 +26,7 @@ class CacheStats(msgspec.Struct, frozen=True):
 
 
 class ResultCache:
-    """Keeps what checks found.
+    """Keeps what checks found, a file each: a folder each would take longer to make than the file.
 
     Parameters
     ----------
@@ -40,53 +39,48 @@ class ResultCache:
 
     def load(self, key: str) -> Judged | None:
         """Return a result, or None if there is none that can be read."""
-        place = self._place(key)
         try:
-            result = msgspec.json.decode((place / RESULT).read_bytes(), type=ItemResult)
-            pictures = {name: (place / name).read_bytes() for name in result.artefacts}
+            return msgspec.msgpack.decode(self._place(key, RESULT).read_bytes(), type=Judged)
         except (OSError, msgspec.DecodeError):
             return None
-        return Judged(result, pictures)
 
     def save(self, key: str, judged: Judged) -> None:
-        """Keep a result, the pictures first: a result that can be read is whole."""
+        """Keep a result with its pictures."""
         if judged.result.outcome in NOT_KEPT:
             return
-        place = self._place(key)
-        for name, picture in judged.artefacts.items():
-            write_atomically(place / name, picture)
-        write_atomically(place / RESULT, msgspec.json.encode(judged.result))
+        whole = Judged(judged.result, dict(judged.artefacts))
+        write_atomically(self._place(key, RESULT), msgspec.msgpack.encode(whole))
 
     def load_part(self, key: str) -> bytes | None:
         """Return what was kept on the way to a result, or None if there is nothing."""
         try:
-            return (self._place(key) / PART).read_bytes()
+            return self._place(key, PART).read_bytes()
         except OSError:
             return None
 
     def save_part(self, key: str, part: bytes) -> None:
         """Keep what took long and is not a result yet, such as a training without its baseline."""
-        write_atomically(self._place(key) / PART, part)
+        write_atomically(self._place(key, PART), part)
 
     def stats(self) -> CacheStats:
         """Count what is there."""
-        files = [path for path in self._folder.rglob("*") if path.is_file()]
-        results = sum(path.name == RESULT for path in files)
+        files = self._files()
+        results = sum(path.suffix == RESULT for path in files)
         return CacheStats(results, sum(path.stat().st_size for path in files))
 
     def prune(self, days: float) -> int:
-        """Remove the results that are older than so many days; return how many there were."""
+        """Remove what is older than so many days; return how many results were."""
         oldest = time.time() - days * DAY
-        removed = 0
-        for name in (RESULT, PART):
-            for path in list(self._folder.rglob(name)):
-                if path.stat().st_mtime < oldest:
-                    shutil.rmtree(path.parent)
-                    removed += name == RESULT
-        return removed
+        old = [path for path in self._files() if path.stat().st_mtime < oldest]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return sum(path.suffix == RESULT for path in old)
 
-    def _place(self, key: str) -> Path:
-        return self._folder / key[:2] / key
+    def _files(self) -> list[Path]:
+        return [path for path in self._folder.rglob("*") if path.is_file()]
+
+    def _place(self, key: str, kind: str) -> Path:
+        return self._folder / key[:2] / f"{key}{kind}"
 
 
 def default_cache() -> ResultCache:

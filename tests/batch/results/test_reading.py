@@ -79,7 +79,7 @@ def test_a_refused_archive_stays_refused_and_a_damaged_note_is_made_again(
         assert isinstance(head, Rejection)
         assert head.reason
     assert readings.unpacked == 1
-    (kept,) = (tmp_path / "cache").rglob("part.msgpack")
+    (kept,) = (tmp_path / "cache").rglob("*.part")
     kept.write_bytes(b"torn")
     readings()
     assert readings.unpacked == 2
