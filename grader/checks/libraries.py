@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 
 from grader.checks.syntax_tree import Unparsable, parse_source
 from grader.intake import quoted
@@ -13,6 +14,8 @@ from grader.model import Flag, Submission
 ALLOWED = frozenset({"sklearn.metrics"})
 WATCHED = "sklearn"
 MOST_SOURCE = 1 << 20
+MOST_SOURCES = 32
+"""Sources whose libraries are remembered: a class has some that many hand in."""
 NETWORKS = ("torch", "tensorflow", "keras", "jax", "flax", "mxnet", "theano", "sklearn")
 """Libraries that bring networks of their own."""
 
@@ -29,10 +32,7 @@ def flag_libraries(submission: Submission) -> tuple[Flag, ...]:
         if not path.endswith(".py") or _cannot_use(source):
             continue
         parsed += len(source)
-        tree = parse_source(source) if parsed <= MOST_SOURCE else Unparsable("too much source")
-        if isinstance(tree, Unparsable):
-            continue
-        used = sorted({name for name in _used_modules(tree) if not _is_allowed(name)})
+        used = _forbidden_modules(source) if parsed <= MOST_SOURCE else ()
         if used:
             flags.append(
                 Flag(
@@ -72,6 +72,15 @@ def _is_allowed(name: str) -> bool:
     return name == WATCHED or any(
         name == allowed or name.startswith(f"{allowed}.") for allowed in ALLOWED
     )
+
+
+@lru_cache(MOST_SOURCES)
+def _forbidden_modules(source: bytes) -> tuple[str, ...]:
+    """Return the watched library's modules that a source uses and may not, in order."""
+    tree = parse_source(source)
+    if isinstance(tree, Unparsable):
+        return ()
+    return tuple(sorted({name for name in _used_modules(tree) if not _is_allowed(name)}))
 
 
 def _used_modules(tree: ast.Module) -> Iterator[str]:
