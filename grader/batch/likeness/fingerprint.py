@@ -7,7 +7,12 @@ sample of them: a lab's files are short, and so every run gives the same result.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -91,14 +96,26 @@ def fingerprint(path: str, data: bytes, known: Hashes = NOTHING) -> Fingerprint:
     known : ndarray of int64
         The template's hashes.
     """
-    # Only here: it brings much along, and a batch in which nothing changed compares nothing.
-    from copydetect.utils import filter_code, hashed_kgrams
-
+    copydetect = _copydetect()
     text = data.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
-    tokens, removed = filter_code(text, path, "python")
-    hashes: Hashes = np.asarray(hashed_kgrams(tokens, STRETCH), dtype=np.int64)
+    tokens, removed = copydetect.filter_code(text, path, "python")
+    hashes: Hashes = np.asarray(copydetect.hashed_kgrams(tokens, STRETCH), dtype=np.int64)
     lines = _lines(text, len(hashes), np.asarray(removed, dtype=np.int64))
     return Fingerprint(path, text, hashes, lines, _without(np.unique(hashes), known))
+
+
+@cache
+def _copydetect() -> ModuleType:
+    """Return the part of copydetect that knows tokens and stretches, loaded when it is needed.
+
+    The package's own file would bring a plotting library along, for reports that nobody asks for;
+    it takes longer to load than a small class to be compared. So a package stands in for it whose
+    file was not run.
+    """
+    spec = find_spec("copydetect")
+    if "copydetect" not in sys.modules and spec is not None:
+        sys.modules["copydetect"] = module_from_spec(spec)
+    return import_module("copydetect.utils")
 
 
 def template_hashes(files: Mapping[str, bytes]) -> Hashes:

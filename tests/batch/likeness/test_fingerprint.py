@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +93,11 @@ def test_lines_stay_within_the_file_whatever_it_is(given_: bytes | str) -> None:
     assert all(0 <= line <= found.text.count("\n") for line in found.lines.tolist())
     assert len(found.own) <= len(found.hashes)
     assert STRETCH > 1
+
+
+def test_no_plotting_library_is_loaded_to_compare_code() -> None:
+    script = (
+        "import sys; from grader.batch.likeness.fingerprint import fingerprint;"
+        "fingerprint('a.py', b'x = 1'); sys.exit('matplotlib' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
