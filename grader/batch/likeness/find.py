@@ -22,6 +22,7 @@ from grader.batch.likeness.fingerprint import (
     Work,
     fingerprint,
     template_hashes,
+    work_of,
 )
 from grader.batch.likeness.plots import plot_groups
 from grader.batch.likeness.shared import compare
@@ -37,8 +38,9 @@ MOST_PAIRS = 100
 """More are counted and not shown."""
 MOST_AT_ONCE = 16
 """Submissions whose code is in memory whole, to show where two share it."""
-MOST_CONTENTS = 32
-"""Files' contents that are remembered cut into tokens: a class has some that many hand in."""
+MOST_CONTENTS = 256
+"""Files' contents that are remembered cut into tokens, some 20 KiB each: a class has some that many
+hand in, and what is alike is looked at once more."""
 
 
 def find_likeness(
@@ -170,9 +172,8 @@ def _work(
             why = f"it could not be cut into tokens ({type(error).__name__})"
             left_out.append(LeftOut(key, path, why))
             continue
-        if len(found.own):
-            files.append(found)
-    return Work(key, tuple(files)), left_out
+        files.append(found)
+    return work_of(key, files), left_out
 
 
 def _same_archives(entries: Sequence[Entry]) -> tuple[tuple[str, ...], ...]:

@@ -13,7 +13,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -28,6 +28,7 @@ MOST_CODE = 256 << 10
 
 Hashes = npt.NDArray[np.int64]
 ShortHashes = npt.NDArray[np.uint32]
+_Int = TypeVar("_Int", np.int64, np.uint32)
 NOTHING: Hashes = np.zeros(0, np.int64)
 
 
@@ -65,15 +66,13 @@ class Work(msgspec.Struct, frozen=True):
         Whose.
     files : tuple of Fingerprint
         Those with code that is not the template's.
+    own : ndarray of int64
+        All their hashes but the template's, in order, each once.
     """
 
     key: str
     files: tuple[Fingerprint, ...]
-
-    @property
-    def own(self) -> Hashes:
-        """All hashes but the template's, in order, each once."""
-        return _united(file.own for file in self.files)
+    own: Hashes
 
     @property
     def short(self) -> ShortHashes:
@@ -81,7 +80,13 @@ class Work(msgspec.Struct, frozen=True):
 
         By chance alone, two works of some thousand stretches have hardly ever one in common.
         """
-        return np.unique(self.own.view(np.uint64).astype(np.uint32))
+        return _each_once(self.own.view(np.uint64).astype(np.uint32))
+
+
+def work_of(key: str, files: Iterable[Fingerprint]) -> Work:
+    """Return a submission's code; files that hold the template's alone do not count."""
+    own = tuple(file for file in files if len(file.own))
+    return Work(key, own, _united(file.own for file in own))
 
 
 def fingerprint(path: str, data: bytes, known: Hashes = NOTHING) -> Fingerprint:
@@ -101,7 +106,8 @@ def fingerprint(path: str, data: bytes, known: Hashes = NOTHING) -> Fingerprint:
     tokens, removed = copydetect.filter_code(text, path, "python")
     hashes: Hashes = np.asarray(copydetect.hashed_kgrams(tokens, STRETCH), dtype=np.int64)
     lines = _lines(text, len(hashes), np.asarray(removed, dtype=np.int64))
-    return Fingerprint(path, text, hashes, lines, _without(np.unique(hashes), known))
+    own = _each_once(hashes)
+    return Fingerprint(path, text, hashes, lines, own[~among(own, known)])
 
 
 @cache
@@ -123,17 +129,25 @@ def template_hashes(files: Mapping[str, bytes]) -> Hashes:
     return _united(fingerprint(path, data).own for path, data in files.items())
 
 
-def _without(values: Hashes, known: Hashes) -> Hashes:
-    """Leave out what is known; both are in order, and the first is far the shorter."""
+def among(values: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
+    """Tell of each value whether it is a known one; these are in order."""
     if not len(known):
-        return values
+        return np.zeros(len(values), np.bool_)
     place = np.minimum(np.searchsorted(known, values), len(known) - 1)
-    own: Hashes = values[known[place] != values]
-    return own
+    found: npt.NDArray[np.bool_] = known[place] == values
+    return found
 
 
 def _united(parts: Iterable[Hashes]) -> Hashes:
-    return np.unique(np.concatenate([NOTHING, *parts]))
+    return _each_once(np.concatenate([NOTHING, *parts]))
+
+
+def _each_once(values: npt.NDArray[_Int]) -> npt.NDArray[_Int]:
+    """Return values in order, each once. `np.unique` hashes integers, which takes longer."""
+    ordered = np.sort(values)
+    first = np.ones(len(ordered), np.bool_)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[first]
 
 
 def _lines(text: str, count: int, removed: npt.NDArray[Any]) -> Hashes:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from grader.batch.likeness.fingerprint import STRETCH, Fingerprint, Hashes, Work
+from grader.batch.likeness.fingerprint import STRETCH, Fingerprint, Hashes, Work, among
 from grader.report.likeness_report import CodePair, FilePair, Passage
 
 MOST_PASSAGES = 3
@@ -25,20 +25,19 @@ def compare(one: Work, other: Work, share: float) -> CodePair:
 
 def _files(one: Work, other: Work) -> tuple[FilePair, ...]:
     """Put each file beside the one that has most of it; those that share most come first."""
-    all_one, all_other = one.own, other.own
     pairs = []
     for file in one.files:
-        shared = _common(file.own, all_other)
+        shared = _common(file.own, other.own)
         if not shared:
             continue
-        like = other.files[int(np.argmax([_common(its.own, file.own) for its in other.files]))]
-        back = _common(like.own, all_one) / len(like.own)
+        like = other.files[int(np.argmax([_common(file.own, its.own) for its in other.files]))]
+        back = _common(like.own, one.own) / len(like.own)
         pairs.append((shared, FilePair(file.path, like.path, shared / len(file.own), back)))
     return tuple(pair for _, pair in sorted(pairs, key=lambda pair: (-pair[0], pair[1].one)))
 
 
 def _common(one: Hashes, other: Hashes) -> int:
-    return len(np.intersect1d(one, other, assume_unique=True))
+    return int(np.count_nonzero(among(one, other)))
 
 
 def _passages(one: Work, other: Work) -> tuple[Passage, ...]:
@@ -56,23 +55,26 @@ def _runs(one: Work, other: Work) -> Iterator[tuple[int, _Place, _Place]]:
     """Walk through one's files and yield the longest run of each place in the other's."""
     places: dict[int, list[_Place]] = {}
     for number, file in enumerate(other.files):
-        own = frozenset(file.own.tolist())
-        for at, value in enumerate(file.hashes.tolist()):
-            if value in own:
-                places.setdefault(value, []).append((number, at))
+        for at in _places_among(file, one.own):
+            places.setdefault(int(file.hashes[at]), []).append((number, at))
     for number, file in enumerate(one.files):
-        values = file.hashes.tolist()
-        at = 0
-        while at < len(values):
-            starts = places.get(values[at], ())
-            runs = [(_length(file, at, other.files[n], its), (n, its)) for n, its in starts[:8]]
-            if not runs:
-                at += 1
+        end = 0
+        for at in _places_among(file, other.own):
+            if at < end:
                 continue
-            length, place = max(runs)
+            starts = places[int(file.hashes[at])][:8]
+            length, place = max(
+                (_length(file, at, other.files[n], its), (n, its)) for n, its in starts
+            )
             if length + STRETCH >= LEAST_RUN:
                 yield length + STRETCH, (number, at), place
-            at += length
+            end = at + length
+
+
+def _places_among(file: Fingerprint, known: Hashes) -> list[int]:
+    """Return where in a file the stretches begin that are among known ones."""
+    found: list[int] = np.flatnonzero(among(file.hashes, known)).tolist()
+    return found
 
 
 def _length(one: Fingerprint, at: int, other: Fingerprint, its: int) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from grader.batch.likeness import fingerprint as prints
 from grader.batch.likeness.fingerprint import NOTHING, Hashes, Work, fingerprint, template_hashes
 from grader.lab import Project
 
@@ -40,5 +41,4 @@ def template_of(project: Project) -> dict[str, bytes]:
 
 
 def work_of(key: str, files: Files, known: Hashes = NOTHING) -> Work:
-    prints = tuple(fingerprint(path, data, known) for path, data in files.items())
-    return Work(key, prints)
+    return prints.work_of(key, (fingerprint(path, data, known) for path, data in files.items()))
