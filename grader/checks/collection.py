@@ -21,8 +21,8 @@ from grader.bridge import proxy
 from grader.bridge.channel import Channel
 from grader.bridge.session import OutsideCase, Session
 from grader.checks.case_plugin import CASE, describe_case
-from grader.checks.phases import spare_phases
 from grader.checks.pytest_session import session_arguments, test_folders
+from grader.checks.spared_work import spare_work
 from grader.errors import GraderError
 from grader.lab import Project
 from grader.model import Suite
@@ -177,7 +177,7 @@ class Collection:
         """Take the place of pytest's loop."""
         if session.testsfailed:
             raise session.Interrupted("errors during collection")
-        spare_phases(session)
+        spare_work(session)
         gc.collect()
         gc.freeze()  # What all forks share is not to be copied for the garbage collector's marks.
         self._then(session)
