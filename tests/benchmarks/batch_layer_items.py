@@ -15,10 +15,11 @@ bugs, over and over. In one run, it measures
   the tests, without any sandbox.
 
 How CPU counts: user and system. The grader's is that of the batch's process and all its
-descendants; the containers' is their control group's. The engine's is that of dockerd and
-containerd with the helpers that they have waited for, of whatever else they do meanwhile; so it is
-not exact on a machine that others use. Then the walls say little, too: the line about other
-processes tells.
+descendants; the containers' is their control group's. A part of that one is the engine's own, which
+sets a container up from within before the worker starts: it is measured with containers that do
+nothing. The rest of the engine's is that of dockerd and containerd with the helpers that they have
+waited for, of whatever else they do meanwhile; so it is not exact on a machine that others use.
+Then the walls say little, too: the line about other processes tells.
 """
 
 from __future__ import annotations
@@ -216,28 +217,39 @@ def main() -> None:
         ours = grade(handed, plan, place)
         engine, busy = engine_seconds() - engine, busy_seconds() - busy
         containers = docker.cpu_seconds()
+        starting = docker.starting_seconds(project.lab.limits) * count
         second = plainly(submissions[half:], project, place)
         plain = Spent(first.wall + second.wall, first.cpu + second.cpu)
-        show(count, ours, containers, engine, busy, plain)
+        show(count, ours, containers, starting, engine, busy, plain)
         if arguments.peers:
             show_peers(Peers(project, place, SEED), submissions[: arguments.peers], ours, count)
     docker.remove_groups()
 
 
 def show(
-    count: int, ours: Spent, containers: float, engine: float, busy: float, plain: Spent
+    count: int,
+    ours: Spent,
+    containers: float,
+    starting: float,
+    engine: float,
+    busy: float,
+    plain: Spent,
 ) -> None:
     """Print what the grader took beside plain pytest."""
     cores = len(os.sched_getaffinity(0))
     own = ours.cpu + containers
     print(f"layer items of {count} submissions, {JOBS} jobs, {cores} cores; seconds a submission")
     print(f"  grader                      {ours.cpu / count:.3f} CPU")
-    print(f"  containers                  {containers / count:.3f} CPU")
+    print(
+        f"  containers                  {containers / count:.3f} CPU, {starting / count:.3f} of it "
+        "the engine's, before the worker starts"
+    )
     print(f"  Docker engine beside them   {engine / count:.3f} CPU")
     print(f"  grader batch                {ours.wall / count:.3f} wall")
     print(
         f"  plain pytest, warm          {plain.cpu / count:.3f} CPU, {plain.wall / count:.3f} wall"
     )
+    print(f"  grader and workers to plain pytest, CPU      {(own - starting) / plain.cpu:.2f}")
     print(f"  grader and containers to plain pytest, CPU   {own / plain.cpu:.2f}")
     print(
         f"  wall to CPU by cores, the engine's counted   {_hidden(ours, own + engine, cores):.2f}"

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import docker
 
+from grader.lab import Limits
 from grader.sandbox.docker import DockerSandbox
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -53,6 +55,37 @@ class MeteredDocker(DockerSandbox):
             return 0.0  # No container yet.
         lines = (CGROUPS / name / "cpu.stat").read_text().splitlines()
         return int(dict(line.split() for line in lines)["usage_usec"]) / 1e6
+
+    def starting_seconds(self, limits: Limits, times: int = 12) -> float:
+        """Return the CPU time that the engine spends in a container before its program runs.
+
+        The engine's own program sets up a container from within, so that this is in the
+        container's account; what is measured are containers whose program does nothing.
+
+        Parameters
+        ----------
+        limits : Limits
+            Of the containers.
+        times : int
+            How many to start.
+        """
+        api = self.own_client().api
+        create = api.create_container
+
+        def create_idle(image: str, command: list[str], **more: Any) -> Any:
+            return create(image, ["true"], **more)
+
+        api.create_container = create_idle  # type: ignore[method-assign, assignment]
+        try:
+            before = self.cpu_seconds()
+            with tempfile.TemporaryDirectory() as name:
+                for _ in range(times):
+                    container = self.launch(Path(name), "", limits)
+                    api.wait(container.id)
+                    container.stop()
+            return (self.cpu_seconds() - before) / times
+        finally:
+            api.create_container = create  # type: ignore[method-assign]
 
     def remove_groups(self) -> None:
         """Remove the group; its containers must be gone."""
