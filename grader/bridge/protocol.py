@@ -144,6 +144,18 @@ class WriteFile(Wire, frozen=True, tag="write"):
     data: bytes
 
 
+class Preload(Wire, frozen=True, tag="preload"):
+    """Import libraries of the sandbox's own, so that item processes find them imported.
+
+    Attributes
+    ----------
+    modules : list of str
+        Their names; one that cannot be imported is left to whoever imports it.
+    """
+
+    modules: list[str]
+
+
 class Start(Wire, frozen=True, tag="start"):
     """Fork a fresh item process, which connects and says Hello with this token.
 
@@ -395,7 +407,7 @@ class HostRaised(Wire, frozen=True, tag="herr"):
     message: str
 
 
-Order: TypeAlias = Setup | WriteFile | Start | End
+Order: TypeAlias = Setup | WriteFile | Preload | Start | End
 WorkerReply: TypeAlias = Hello | Done | Ended
 Request: TypeAlias = Prepare | BeginCase | New | Call | Get | Set | HostReturned | HostRaised
 Ask: TypeAlias = HostCall | HostGet | HostSet

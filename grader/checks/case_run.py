@@ -10,6 +10,7 @@ from grader.bridge.session import Budget, Session
 from grader.checks.case_plugin import CASE, CasePlugin
 from grader.checks.collection import Student
 from grader.checks.foresight import Foresight
+from grader.checks.large_libraries import large_libraries
 from grader.checks.phases import run_phases
 from grader.checks.run_memory import settle_memory
 from grader.errors import GraderError
@@ -96,7 +97,7 @@ def run_cases(
     if not given:
         cell.open()
     try:
-        cell.fill(request.files)
+        cell.fill(request.files, large_libraries(request.files))
         session = student.session = make_session(cell, lab)
         plugin = CasePlugin(session, lab, request.seed, foresight)
         collected.config.pluginmanager.register(plugin)

@@ -9,7 +9,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -59,6 +59,7 @@ class Cell:
         self._lab = lab
         self._limits = lab.limits if limits is None else limits
         self._files = files
+        self._libraries: Sequence[str] = ()
         self._place: Path | None = None
         self._listener: socket.socket | None = None
         self._launched: Launched | None = None
@@ -102,7 +103,7 @@ class Cell:
         """Whether there is a sandbox, started and not stopped."""
         return self._launched is not None
 
-    def fill(self, files: Mapping[str, bytes]) -> None:
+    def fill(self, files: Mapping[str, bytes], libraries: Sequence[str] = ()) -> None:
         """Write a submission's files; an empty sandbox that has ended meanwhile is replaced.
 
         Parameters
@@ -110,20 +111,22 @@ class Cell:
         files : mapping of str to bytes
             What to write below the submission's root, now and in each sandbox that takes the
             place of this one.
+        libraries : sequence of str
+            Modules of the sandbox's own that the worker is to import before.
 
         Raises
         ------
         GraderError
             If they cannot be written.
         """
-        self._files = files
+        self._files, self._libraries = files, libraries
         try:
-            self._write_files()
+            self._give()
         except (StreamClosed, DeadlinePassed, BadFrame):
             # No student code has run in it.
             self._stop()
             self._launch()
-            self._told(self._write_files)
+            self._told(self._give)
 
     def hand_to_fork(self) -> None:
         """Leave the cell to a fork that was made just now; what is left here is to close it."""
@@ -244,6 +247,12 @@ class Cell:
                 "Run `grader doctor`; if the sandbox works there, grade this submission again.",
             ) from error
 
+    def _give(self) -> None:
+        """Have the libraries imported, and the submission's files written."""
+        if self._libraries:
+            self._done(protocol.Preload(list(self._libraries)))
+        self._write_files()
+
     def _write_files(self) -> None:
         """Write the submission's files, the smallest first: the sources are among them.
 
@@ -277,7 +286,7 @@ class Cell:
             raise ProcessLost("your code has ended its sandbox too often")
         self._stop()
         self._launch()
-        self._told(self._write_files)
+        self._told(self._give)
 
     def _stop(self) -> None:
         if self._control is not None:

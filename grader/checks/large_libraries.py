@@ -1,0 +1,56 @@
+"""Names the large libraries that a submission's layers import, for the worker to import once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+LARGE = ("matplotlib", "scipy", "sklearn")
+"""What real submissions import in their layers that takes long; the image has all of it."""
+LAYERS = "layers/"
+MOST_SOURCE = 1 << 18
+"""Bytes of a source that is looked at."""
+MOST_MODULES = 16
+
+_LIBRARY = rf"(?:{'|'.join(LARGE)})(?:\.[A-Za-z]\w*)*"
+# Where a module is executed, that is, not in a function.
+_IMPORT = re.compile(
+    rf"^(?:import[ \t]+({_LIBRARY})|from[ \t]+({_LIBRARY})[ \t]+import[ \t(]+([A-Za-z]\w*))\b",
+    re.MULTILINE | re.ASCII,
+)
+
+
+def large_libraries(files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return the modules of large libraries that a submission's layers seem to import.
+
+    A guess will do: a module too many or too few costs time and nothing else.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        The submission's files, by path.
+
+    Returns
+    -------
+    tuple of str
+        Names for `importlib.import_module`, some of which may be functions. A library that the
+        submission has a module of its own in place of is not among them.
+    """
+    own = {path.partition("/")[0].removesuffix(".py") for path in files}
+    named = {
+        name: None
+        for path, source in files.items()
+        if path.startswith(LAYERS) and path.endswith(".py") and len(source) <= MOST_SOURCE
+        for name in _imported(source.decode("ascii", "replace"))
+        if name.partition(".")[0] not in own
+    }
+    return tuple(named)[:MOST_MODULES]
+
+
+def _imported(source: str) -> Iterator[str]:
+    for whole, module, first in _IMPORT.findall(source):
+        if whole:
+            yield whole
+        else:
+            yield module
+            yield f"{module}.{first}"
