@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from functools import partial
+
+import msgspec
 
 from grader.bridge import protocol, values
 
@@ -17,24 +20,15 @@ MOST_BYTES = 1 << 20
 `MOST_CALLS` calls that brought any, and none that makes `MOST_BYTES` with all that came later."""
 
 
-class _Watched:
+class _Watched(msgspec.Struct):
     """One array, what was last known of it, and how much had been given when it came."""
 
-    __slots__ = ("array", "before", "bytes", "calls", "index", "request")
-
-    def __init__(
-        self, request: int, index: int, array: values.AnyArray, calls: int, size: int
-    ) -> None:
-        self.request = request
-        self.index = index
-        # What nobody else holds, nobody can change, and it need not be looked at again. A strided
-        # array is a view, which others may hold by its base alone.
-        self.array: Callable[[], values.AnyArray | None] = (
-            weakref.ref(array) if array.base is None else lambda: array
-        )
-        self.before = array.tobytes()
-        self.calls = calls
-        self.bytes = size
+    request: int
+    index: int
+    array: Callable[[], values.AnyArray | None]
+    before: bytes
+    calls: int
+    size: int
 
 
 class ArgumentWatch:
@@ -58,8 +52,12 @@ class ArgumentWatch:
             return
         calls, size = self._calls, self._bytes
         for index, array in enumerate(arrays):
-            self._watched.append(_Watched(request, index, array, calls, size))
-            self._bytes += array.nbytes
+            # What nobody else holds, nobody can change, and it need not be looked at again. A
+            # strided array is a view, which others may hold by its base alone.
+            found = weakref.ref(array) if array.base is None else partial(_itself, array)
+            before = array.tobytes()
+            self._watched.append(_Watched(request, index, found, before, calls, size))
+            self._bytes += len(before)
         self._calls += 1
 
     def changes(self) -> list[protocol.Mutation]:
@@ -77,7 +75,11 @@ class ArgumentWatch:
                 one.before = now
                 wire = values.array_to_wire(array)
                 changed.append(protocol.Mutation(one.request, one.index, wire))
-            if self._calls - one.calls <= MOST_CALLS and self._bytes - one.bytes <= MOST_BYTES:
+            if self._calls - one.calls <= MOST_CALLS and self._bytes - one.size <= MOST_BYTES:
                 kept.append(one)
         self._watched = kept
         return changed
+
+
+def _itself(array: values.AnyArray) -> values.AnyArray:
+    return array

@@ -171,7 +171,7 @@ class Channel:
         """
         if len(self._told) >= MOST_TOLD:
             self.flush()
-        self._send(request, arrays, self._stream.hold)
+        self._send(request, arrays)
         if self._hosts:
             # Once student code can call back, the process takes whatever it receives before the
             # answer for a request made meanwhile, so that nothing may lie ready for it.
@@ -179,23 +179,18 @@ class Channel:
 
     def _ask(self, request: _Request, arrays: list[values.AnyArray] | None = None) -> Any:
         """Send a request and wait for its result."""
-        self._send(request, arrays, self._stream.send)
+        self._send(request, arrays)
         return self._settle()
 
-    def _send(
-        self,
-        request: _Request,
-        arrays: list[values.AnyArray] | None,
-        send: Callable[[bytes], None],
-    ) -> None:
-        """Send a request, and note which arrays its reply may tell changes of."""
+    def _send(self, request: _Request, arrays: list[values.AnyArray] | None) -> None:
+        """Have a request sent before the next wait, and note whose changes may be told."""
         if self.fault is not None:
             raise self.fault
         if self._desk.catching_up:
             raise misled()
         self._sent += 1
         try:
-            send(protocol.encode(request))
+            self._stream.hold(protocol.encode(request))
         except BREAKS as error:
             raise self._broken_by(error) from None
         self._told.append(request.id)

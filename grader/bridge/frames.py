@@ -8,6 +8,7 @@ import struct
 import time
 
 HEADER = struct.Struct(">I")
+_HEADER_SIZE = HEADER.size
 READ_SIZE = 1 << 16
 MOST_HELD = 1 << 14
 """Bytes of held frames from which on they are sent."""
@@ -15,6 +16,9 @@ SHORTEST = 0.001
 """Seconds of the shortest time-out; 0 would mean none at all."""
 SLACK = 0.5
 """How many seconds late the end of a deadline may be noticed."""
+CLOSE = 1.01
+"""How many times as long as asked for a wait may be, if that spares a system call."""
+_NOTHING = memoryview(b"")
 
 
 class BadFrame(Exception):
@@ -45,8 +49,9 @@ class Stream:
         connection.setblocking(True)
         self._connection = connection
         self._cap = cap
-        self._pending = bytearray()
-        self._held = bytearray()
+        # What came with the last frame, and what goes with the next.
+        self._unread = _NOTHING
+        self._held = b""
         self._deadline: float | None = None
         self._patience = 0.0
 
@@ -58,12 +63,18 @@ class Stream:
     @deadline.setter
     def deadline(self, deadline: float | None) -> None:
         self._deadline = deadline
-        self._be_patient(0.0 if deadline is None else max(deadline - time.monotonic(), SHORTEST))
+        if deadline is None:
+            self._be_patient(0.0)
+            return
+        left = max(deadline - time.monotonic(), SHORTEST)
+        # What the kernel knows from the last case is good enough for a like one.
+        if not left <= self._patience <= left * CLOSE:
+            self._be_patient(left * CLOSE)
 
     @property
     def has_unread(self) -> bool:
         """Whether bytes lie ready that no `receive` has asked for."""
-        if self._pending:
+        if self._unread:
             return True
         try:
             return bool(self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
@@ -80,10 +91,9 @@ class Stream:
         StreamClosed, DeadlinePassed
             If the peer is gone, or does not read before `deadline`.
         """
-        frame = self._framed(payload)
+        self.hold(payload)
         if self._held:
-            frame = self._take_held() + frame
-        self._write(frame)
+            self._write_held()
 
     def hold(self, payload: bytes) -> None:
         """Have one frame sent with the next one, or before the next wait for the peer.
@@ -95,11 +105,15 @@ class Stream:
         BadFrame, StreamClosed, DeadlinePassed
             As `send`.
         """
-        self._held += self._framed(payload)
+        if len(payload) > self._cap:
+            raise BadFrame(
+                f"a message of {len(payload)} bytes is above the limit of {self._cap} bytes"
+            )
+        self._held += HEADER.pack(len(payload)) + payload
         if len(self._held) > MOST_HELD:
-            self._write(self._take_held())
+            self._write_held()
 
-    def receive(self) -> bytes | bytearray | memoryview:
+    def receive(self) -> memoryview:
         """Receive one frame's payload.
 
         Raises
@@ -109,23 +123,18 @@ class Stream:
         StreamClosed, DeadlinePassed
             If the peer is gone, or does not write before `deadline`.
         """
-        pending = self._pending
-        if not pending:
-            data = self._read()
-            if len(data) >= HEADER.size and len(data) == HEADER.size + self._length(data):
-                # What one read brought is most often one frame and nothing else.
-                return memoryview(data)[HEADER.size :]
-            pending += data
-        else:
+        unread = self._unread
+        if unread:
             self._check_time()
-        while len(pending) < HEADER.size:
-            pending += self._read()
-        end = HEADER.size + self._length(pending)
-        while len(pending) < end:
-            pending += self._read()
-        payload = pending[HEADER.size : end]
-        del pending[:end]
-        return payload
+        else:
+            unread = memoryview(self._read())
+        if len(unread) >= _HEADER_SIZE:
+            (length,) = HEADER.unpack_from(unread)
+            end = _HEADER_SIZE + length
+            if end <= len(unread) and length <= self._cap:
+                self._unread = unread[end:]
+                return unread[_HEADER_SIZE:end]
+        return self._read_rest(bytearray(unread))
 
     def fileno(self) -> int:
         """Return the connection's file descriptor, for selectors."""
@@ -135,20 +144,25 @@ class Stream:
         """Close the connection; closing twice does no harm."""
         self._connection.close()
 
-    def _framed(self, payload: bytes) -> bytes:
-        if len(payload) > self._cap:
+    def _read_rest(self, data: bytearray) -> memoryview:
+        """Read on until a whole frame is there; return its payload."""
+        while len(data) < _HEADER_SIZE:
+            data += self._read()
+        (length,) = HEADER.unpack_from(data)
+        if length > self._cap:
             raise BadFrame(
-                f"a message of {len(payload)} bytes is above the limit of {self._cap} bytes"
+                f"a frame announces {length} bytes, above the limit of {self._cap} bytes"
             )
-        return HEADER.pack(len(payload)) + payload
+        end = _HEADER_SIZE + length
+        while len(data) < end:
+            data += self._read()
+        # Copied: a few bytes that nobody asks for yet shall not keep a large frame in memory.
+        self._unread = memoryview(bytes(data[end:]))
+        return memoryview(data)[_HEADER_SIZE:end]
 
-    def _take_held(self) -> bytes:
-        held = bytes(self._held)
-        self._held.clear()
-        return held
-
-    def _write(self, data: bytes) -> None:
-        rest: bytes | memoryview = data
+    def _write_held(self) -> None:
+        rest: bytes | memoryview = self._held
+        self._held = b""
         while True:
             self._check_time()
             try:
@@ -162,21 +176,12 @@ class Stream:
                     return
                 rest = memoryview(rest)[sent:]
 
-    def _length(self, data: bytes | bytearray) -> int:
-        """Return the length that a header announces, once it is known to be allowed."""
-        length: int
-        (length,) = HEADER.unpack_from(data)
-        if length > self._cap:
-            raise BadFrame(
-                f"a frame announces {length} bytes, above the limit of {self._cap} bytes"
-            )
-        return length
-
     def _read(self) -> bytes:
         """Wait for bytes and return what there is of them."""
         if self._held:
-            self._write(self._take_held())
-        self._check_time()
+            self._write_held()
+        else:
+            self._check_time()
         try:
             # Looking for the answer in a loop would save being woken, and cost the core that it
             # may be computed on: there are as many runs at once as cores.
@@ -208,9 +213,10 @@ class Stream:
         if left <= 0:
             raise DeadlinePassed
         if left < self._patience - SLACK:
-            self._be_patient(max(left, SHORTEST))
+            self._be_patient(left)
 
     def _be_patient(self, seconds: float) -> None:
+        """Have a read wait so long at most; 0 waits for ever."""
         # The kernel's time-out rather than Python's, which would poll before every read: one
         # more system call in each of the thousands of small messages of a run.
         self._patience = seconds

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+import msgspec
 import numpy as np
 
 from grader.bridge import protocol, values
@@ -16,7 +15,7 @@ KEPT_CALLS = 2 * MOST_CALLS
 KEPT_BYTES = 2 * MOST_BYTES
 
 
-class _Given(NamedTuple):
+class _Given(msgspec.Struct, frozen=True):
     """One request's arrays, and how many calls and bytes there were before it."""
 
     arrays: list[values.AnyArray]
@@ -37,15 +36,16 @@ class GivenArrays:
         self._bytes = 0
 
     def add(self, request: int, arrays: list[values.AnyArray]) -> None:
-        """Keep the arrays of one request."""
-        if arrays:
-            self._given[request] = _Given(arrays, self._calls, self._bytes)
-            self._calls += 1
-            for array in arrays:
-                self._bytes += array.nbytes
+        """Keep the arrays of one request, at least one."""
+        self._given[request] = _Given(arrays, self._calls, self._bytes)
+        self._calls += 1
+        for array in arrays:
+            self._bytes += array.nbytes
 
     def forget_old(self) -> None:
         """Forget what is out of bounds; only while the item process has received all requests."""
+        if self._calls <= KEPT_CALLS and self._bytes <= KEPT_BYTES:
+            return
         while self._given:
             request, oldest = next(iter(self._given.items()))
             if (

@@ -46,6 +46,8 @@ class HostRegistry:
     def __init__(self, spellings: dict[str, list[str]], reach: Reach = LAYER_REACH) -> None:
         self._reach = reach
         self._canonical = {other: name for name, others in spellings.items() for other in others}
+        self._methods = self._spelled(reach.methods)
+        self._attributes = self._spelled(reach.attributes)
         self._objects: list[object] = []
         self._wires: dict[int, protocol.Host] = {}
         self._exceptions: list[Exception] = []
@@ -69,12 +71,10 @@ class HostRegistry:
         number = len(self._objects)
         self._objects.append(value)
         methods = [
-            name
-            for name in self._spelled(self._reach.methods)
-            if callable(getattr(value, self._name(name), None))
+            name for name in self._methods if callable(getattr(value, self._name(name), None))
         ]
         poses_as = getattr(type(value), "poses_as", None)
-        wire = protocol.Host(number, methods, self._spelled(self._reach.attributes), poses_as)
+        wire = protocol.Host(number, methods, self._attributes, poses_as)
         self._wires[id(value)] = wire
         return wire
 

@@ -7,6 +7,7 @@ grader asks for objects, attributes and calls, and the process calls back host o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import msgspec
@@ -413,17 +414,13 @@ Request: TypeAlias = Prepare | BeginCase | New | Call | Get | Set | HostReturned
 Ask: TypeAlias = HostCall | HostGet | HostSet
 Reply: TypeAlias = Hello | Returned | Raised | Foresaw | Ask
 
-_encoder = msgspec.msgpack.Encoder()
+# Encodes one message as a frame's payload.
+encode: Callable[[Wire], bytes] = msgspec.msgpack.Encoder().encode
 orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
 worker_replies: msgspec.msgpack.Decoder[WorkerReply] = msgspec.msgpack.Decoder(WorkerReply)
 requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 asks: msgspec.msgpack.Decoder[Ask] = msgspec.msgpack.Decoder(Ask)
-
-
-def encode(message: Wire) -> bytes:
-    """Encode one message as a frame's payload."""
-    return _encoder.encode(message)
 
 
 def decode(payload: bytes | bytearray | memoryview, decoder: msgspec.msgpack.Decoder[Any]) -> Any:
