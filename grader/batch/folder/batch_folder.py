@@ -282,7 +282,7 @@ def entry_of(handed: Handed, report: Report | None, problem: str = "") -> Entry:
 def gradebook(entries: Sequence[Entry], lab: Lab) -> bytes:
     """Return a CSV with a row a submission: who, the score, each item, and what is still to do.
 
-    What is not known is an empty cell, never a zero.
+    What is not known is an empty cell, never a zero; and a sum that leaves items out is no score.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -299,10 +299,11 @@ def gradebook(entries: Sequence[Entry], lab: Lab) -> bytes:
                 stamp.last_name or "",
                 stamp.first_name or "",
                 (stamp.lms or {}).get("late", ""),
-                _cell(None if report.provisional else report.score),
+                _cell(report.score if report.is_final else None),
                 *(_cell(points.get(item)) for item in items),
             ]
-        writer.writerow([_text(cell) for cell in (entry.key, entry.archive, *cells, to_do(entry))])
+        row = (entry.key, entry.archive, *cells, to_do(entry) or _not_run(report))
+        writer.writerow([_text(cell) for cell in row])
     return text.getvalue().encode()
 
 
@@ -343,6 +344,11 @@ def summary(entries: Sequence[Entry], manifest: Manifest, likeness: Likeness) ->
         },
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def _not_run(report: Report | None) -> str:
+    left_out = report.left_out if report is not None else ()
+    return f"not run: {', '.join(left_out)}" if left_out else ""
 
 
 def _cell(points: float | None) -> str:
