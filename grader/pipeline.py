@@ -158,7 +158,7 @@ def make_report(
             known.get(line.id) or _not_run(line.id, plan, pending) for line in project.lab.rubric
         )
         items = tuple(score_item(item, project.lab.scoring) for item in found)
-    sum_of_points = total(items)
+    sum_of_points, suite_digest = total(items), project.suite_digest()
     return Report(
         submission=_stamp(taken_in, lms),
         score=sum_of_points.score,
@@ -169,9 +169,9 @@ def make_report(
         flags=flags,
         suite=SuiteStamp(
             project.lab.suite.version,
-            project.suite_digest(),
+            suite_digest,
             plan.seed,
-            is_published(project),
+            is_published(project, suite_digest),
         ),
         sandbox=_sandbox_stamp(plan),
         timings=timings,

@@ -56,9 +56,8 @@ def read_publications(project: Project) -> tuple[Publication, ...]:
         ) from error
 
 
-def is_published(project: Project) -> bool:
-    """Whether the test files are, to the byte, those of a published suite."""
-    digest = project.suite_digest()
+def is_published(project: Project, digest: str) -> bool:
+    """Whether a suite of that digest is, to the byte, one that was published."""
     return any(one.sha256 == digest for one in read_publications(project))
 
 

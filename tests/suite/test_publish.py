@@ -33,9 +33,9 @@ def verification(project: Project, *problems: str) -> Verification:
 
 
 def test_a_verified_suite_is_recorded_and_known_as_published(copied: Project) -> None:
-    assert not is_published(copied)
+    assert not is_published(copied, copied.suite_digest())
     published = publish(copied, verification(copied))
-    assert is_published(copied)
+    assert is_published(copied, copied.suite_digest())
     assert read_publications(copied) == (published,)
 
 
@@ -43,14 +43,15 @@ def test_a_changed_byte_ends_being_published(copied: Project) -> None:
     publish(copied, verification(copied))
     path = copied.hidden_tests / "test_relu.py"
     path.write_bytes(path.read_bytes() + b"\n")
-    assert not is_published(copied)
+    assert not is_published(copied, copied.suite_digest())
 
 
 def test_a_changed_tolerance_ends_being_published(copied: Project) -> None:
     publish(copied, verification(copied))
     path = copied.root / "lab.toml"
     path.write_text(path.read_text().replace("rtol = 1e-9", "rtol = 1e-8"))
-    assert not is_published(Project(copied.root, read_lab(path)))
+    other = Project(copied.root, read_lab(path))
+    assert not is_published(other, other.suite_digest())
 
 
 def test_a_suite_with_a_problem_is_refused(copied: Project, write_bug: Callable[..., None]) -> None:
@@ -103,11 +104,11 @@ def test_earlier_publications_stay_in_the_record(copied: Project) -> None:
 def test_a_record_that_is_not_valid_is_named(copied: Project) -> None:
     record_path(copied).write_text("{}")
     with pytest.raises(ConfigurationError, match=r"published\.json"):
-        is_published(copied)
+        is_published(copied, copied.suite_digest())
 
 
 def test_the_project_s_own_suite_is_published_as_it_is(project: Project) -> None:
-    assert is_published(project), (
+    assert is_published(project, project.suite_digest()), (
         "run `grader suite publish` and commit hidden_tests/published.json"
     )
     record = read_publications(project)[-1]
