@@ -7,7 +7,7 @@ from typing import Any
 
 from grader.bridge import protocol, values
 from grader.bridge.faults import StudentFault, StudentRaised
-from grader.bridge.foreseen import Asked, Foreseen
+from grader.bridge.foreseen import Asked, Foreseen, Step
 from grader.bridge.frames import BadFrame
 from grader.bridge.host_registry import HostRegistry
 from grader.bridge.sealing import FIRST_LINK
@@ -54,12 +54,15 @@ class HostDesk:
         # None once there was a question that was not foreseen.
         self._link: bytes | None = FIRST_LINK
         self._keeping = foreseen is not None
+        self._steps: list[Step] = []
         self._asked: Asked = []
 
     @property
     def learned(self) -> Asked:
         """What was asked in this case from its beginning, if not all of it was foreseen."""
-        return self._asked if self._link is None else []
+        if not self._asked:
+            return []
+        return [*((step.on_wire, step.answer) for step in self._steps), *self._asked]
 
     def answer(self, ask: protocol.Ask) -> protocol.HostReturned | protocol.HostRaised:
         """Do what is asked, and put the result on the wire."""
@@ -124,7 +127,7 @@ class HostDesk:
         for step in steps:
             if protocol.encode(self.answer(step.question)) != step.answer:
                 raise misled()
-            self._asked.append((step.on_wire, step.answer))
+        self._steps += steps
         self.catching_up = False
 
 

@@ -11,6 +11,7 @@ from grader.bridge.channel import Channel
 from grader.errors import GraderError
 from grader.plain_text import printable
 
+ABOUT_LENGTH = 120
 METHODS = frozenset({"forward", "backward", "update_param", "fit", "predict"})
 
 
@@ -29,7 +30,7 @@ class StudentObject:
     def __init__(self, channel: Channel, handle: int, about: str) -> None:
         object.__setattr__(self, "_channel", channel)
         object.__setattr__(self, "_handle", handle)
-        object.__setattr__(self, "_about", printable(about, 120))
+        object.__setattr__(self, "_about", about[: ABOUT_LENGTH + 1])
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -46,7 +47,7 @@ class StudentObject:
         self._channel.set(self._handle, name, value)
 
     def __repr__(self) -> str:
-        return f"<{self._about}>"
+        return f"<{printable(self._about, ABOUT_LENGTH)}>"
 
 
 class StudentClass:
