@@ -54,13 +54,13 @@ _BAD_FRAMES = {
     ),
     "unknown-type": (
         "a message of a type that there is not",
-        r'send(b"\x81\xa1t\xa3boo")',
+        r'send(b"\x91\xa3boo")',
     ),
     "unknown-field": (
         "a reply with one field more than the protocol knows",
         r"""
 reply = protocol.encode(protocol.Returned(request().id, 1.0))
-send(reply.replace(b"\x84", b"\x85", 1) + b"\xa5extra\x01")
+send(reply.replace(b"\x94", b"\x95", 1) + b"\x01")
 """,
     ),
     "two-in-one": (
@@ -89,7 +89,7 @@ for number in range(request().id + 1, request().id + 50):
     "nested-too-deep": (
         "lists in lists, deeper than a stack holds",
         r"""
-nested = b"\x82\xa1t\xa1l\xa5items\x91" * 100_000 + b"\xc0"
+nested = b"\x92\xa1l\x91" * 100_000 + b"\xc0"
 send(protocol.encode(protocol.Returned(request().id, "X")).replace(b"\xa1X", nested))
 """,
     ),
