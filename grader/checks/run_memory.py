@@ -8,6 +8,8 @@ import resource
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+
 # Bytes that a run may take on top of what is loaded: far above what honest cases need.
 TRUSTED_MEMORY = 1 << 30
 YOUNG_OBJECTS = 10_000
@@ -15,6 +17,8 @@ YOUNG_OBJECTS = 10_000
 what it makes is in cycles."""
 KEPT_ARRAY = 32 << 20
 """Bytes of an array whose memory is kept when it is freed: the most that glibc allows."""
+RUN_ARRAYS = 16 << 20
+"""Bytes that are about as many as the tests' arrays take."""
 # From glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
@@ -23,7 +27,8 @@ def settle_memory() -> None:
     """Set this process, a run's, for what its cases make: many small objects, a few large arrays.
 
     Glibc by itself gives a large array's memory back at once, and the kernel clears each page anew
-    for the next one, which was half of a run's page faults.
+    for the next one, which was half of a run's page faults. The first time it did so for each page
+    alone; now the memory of all is taken as one array, for which numpy asks for huge pages.
     """
     _bound_memory()
     gc.set_threshold(YOUNG_OBJECTS)
@@ -31,6 +36,7 @@ def settle_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_THRESHOLD, KEPT_ARRAY)
         mallopt(M_TRIM_THRESHOLD, TRUSTED_MEMORY)
+        np.empty(RUN_ARRAYS, np.uint8)  # Freed at once, and kept.
 
 
 def _bound_memory() -> None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from grader.checks.run_memory import TRUSTED_MEMORY, settle_memory
+from grader.checks.run_memory import RUN_ARRAYS, TRUSTED_MEMORY, settle_memory
 
 ARRAY = 3 << 20
 """Bytes: larger than what glibc keeps by itself of several, smaller than what gets huge pages."""
+
+HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage")
+
+glibc = pytest.mark.skipif("CS_GNU_LIBC_VERSION" not in os.confstr_names, reason="is glibc's")
 
 
 def in_a_run(holds: Callable[[], bool]) -> bool:
@@ -41,9 +46,26 @@ def keeps_arrays() -> bool:
     return pages() * resource.getpagesize() < ARRAY // 4
 
 
-@pytest.mark.skipif("CS_GNU_LIBC_VERSION" not in os.confstr_names, reason="is glibc's")
+def in_huge_pages() -> int:
+    """Return how much memory is to be in huge pages, in bytes."""
+    total = size = 0
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if line.startswith("Size:"):
+            size = int(line.split()[1]) << 10
+        elif line.startswith("VmFlags:") and "hg" in line.split():
+            total += size
+    return total
+
+
+@glibc
 def test_freed_arrays_memory_is_used_again() -> None:
     assert in_a_run(keeps_arrays)
+
+
+@glibc
+@pytest.mark.skipif(not HUGE_PAGES.exists(), reason="this kernel has none")
+def test_a_runs_arrays_come_in_huge_pages() -> None:
+    assert in_a_run(lambda: in_huge_pages() > RUN_ARRAYS // 2)
 
 
 def test_an_array_beyond_all_honest_needs_is_refused() -> None:
