@@ -7,6 +7,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 from grader.bridge import protocol, values
@@ -64,7 +65,7 @@ class Channel:
         self._stream = stream
         self._hosts = HostRegistry(spellings, reach)
         # Numbers that student code cannot foresee, so that no reply can be sent ahead.
-        self._random = random.Random(os.urandom(16))  # noqa: S311
+        self._number = partial(random.Random(os.urandom(16)).getrandbits, 62)  # noqa: S311
         self._proxy_of: Callable[[protocol.Remote], object] = _refuse
         self._handle_of: Callable[[object], protocol.Remote | None] = lambda value: None
         self._desk = HostDesk(self._hosts, self._value_of, self._wire_of)
@@ -161,9 +162,6 @@ class Channel:
             return self._proxy_of(wire)
         return self._hosts.find(wire.handle)
 
-    def _number(self) -> int:
-        return self._random.getrandbits(62)
-
     def _tell(self, request: _Request, arrays: list[values.AnyArray] | None = None) -> None:
         """Have a request sent with the next one that is awaited, whose reply comes after its own.
 
@@ -201,10 +199,22 @@ class Channel:
         """Read all awaited replies; return the last result, or raise the first error."""
         if self.fault is not None:
             raise self.fault
+        failed: Exception | None = None
+        result: Any = None
         try:
-            result, failed = self._read_told()
+            while self._told:
+                reply = self._receive_reply(self._told[0])
+                self._told.popleft()
+                if reply.mutated:
+                    self._given.write_back(reply.mutated)
+                if isinstance(reply, protocol.Returned):
+                    if failed is None:
+                        result = values.from_wire(reply.value, self._value_of)
+                else:
+                    failed = failed or self._error(reply)
         except BREAKS as error:
             raise self._broken_by(error) from None
+        self._given.forget_old()
         if failed is not None:
             raise failed
         return result
@@ -218,23 +228,6 @@ class Channel:
         else:
             self.fault = BrokenProtocol(f"the process that ran your code sent {error}")
         return self.fault
-
-    def _read_told(self) -> tuple[Any, Exception | None]:
-        """Read all awaited replies; return the last result and the first error."""
-        failed: Exception | None = None
-        result: Any = None
-        while self._told:
-            reply = self._receive_reply(self._told[0])
-            self._told.popleft()
-            if reply.mutated:
-                self._given.write_back(reply.mutated)
-            if isinstance(reply, protocol.Returned):
-                if failed is None:
-                    result = values.from_wire(reply.value, self._value_of)
-            else:
-                failed = failed or self._error(reply)
-        self._given.forget_old()
-        return result, failed
 
     def _receive_reply(self, number: int) -> protocol.Returned | protocol.Raised:
         """Receive the reply to one request, serving host objects until it comes."""

@@ -45,7 +45,8 @@ def array_to_wire(array: AnyArray) -> protocol.Array:
     Unwirable
         If the dtype is not in `DTYPES` in the machine's byte order or any other.
     """
-    array = np.asarray(array)
+    if type(array) is not np.ndarray:
+        array = np.asarray(array)
     dtype = _NAMES.get(array.dtype)
     if dtype is None:
         native = array.dtype.newbyteorder("=")
@@ -172,16 +173,18 @@ def from_wire(
     BadFrame
         If an array is not what it claims, or containers are nested too deep.
     """
-    if type(wire) in _PLAIN_ON_WIRE:
+    kind = type(wire)
+    # The most frequent first: `match` looks at one kind after the other.
+    if kind is protocol.Array:
+        array = array_from_wire(wire)  # type: ignore[arg-type]
+        if arrays is not None:
+            arrays.append(array)
+        return array
+    if kind in _PLAIN_ON_WIRE:
         return wire
     if depth > MAX_DEPTH + 1:
         raise BadFrame("containers nested too deep")
     match wire:
-        case protocol.Array():
-            array = array_from_wire(wire)
-            if arrays is not None:
-                arrays.append(array)
-            return array
         case protocol.Scalar():
             return array_from_wire(protocol.Array(wire.dtype, [], "C", memoryview(wire.data)))[()]
         case protocol.List():
