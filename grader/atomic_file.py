@@ -64,9 +64,11 @@ def write_pieces(path: Path, pieces: Iterable[bytes], mode: int = _PRIVATE) -> N
 def _remove_unfinished(path: Path) -> None:
     """Remove what a grader that was killed while it wrote this file has left of it."""
     start = f".{path.name}."
-    for other in path.parent.iterdir():
-        # The owner's name has dots itself; the last part is random.
-        if other.name.startswith(start):
-            name = other.name.removeprefix(start).rpartition(".")[0]
-            if owner.is_dead(name):
-                other.unlink(missing_ok=True)
+    # The result cache has hundreds of files in a folder, and each would be made a path.
+    with os.scandir(path.parent) as others:
+        for other in others:
+            # The owner's name has dots itself; the last part is random.
+            if other.name.startswith(start):
+                name = other.name.removeprefix(start).rpartition(".")[0]
+                if owner.is_dead(name):
+                    Path(other).unlink(missing_ok=True)

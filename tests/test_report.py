@@ -30,6 +30,7 @@ from grader.model import (
     Suite,
     SuiteStamp,
 )
+from grader.owner import own_name
 from grader.pipeline import Plan, grade
 from grader.report.json_report import (
     NOT_YOUR_FAULT,
@@ -266,6 +267,16 @@ def test_a_write_that_fails_half_way_leaves_the_old_report_and_nothing_else(
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_grader_left_of_a_file_goes_and_a_living_one_s_stays(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    dead, other = tmp_path / ".report.json.00000000.1.1.1.abc", tmp_path / ".else.00000000.1.1.1.a"
+    living = tmp_path / f".report.json.{own_name()}.abc"
+    for one in (dead, other, living):
+        one.touch()
+    write_atomically(path, b"new")
+    assert {*tmp_path.iterdir()} == {path, other, living}
 
 
 def test_a_page_that_breaks_off_half_way_leaves_the_old_one_and_nothing_else(
