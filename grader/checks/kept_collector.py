@@ -10,6 +10,7 @@ import msgspec
 
 from grader.checks.collector import Collector, Subject
 from grader.checks.pytest_session import test_folders
+from grader.file_digest import file_digest
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -84,5 +85,5 @@ def _stamp(subject: Subject) -> str:
     digest = hashlib.sha256()
     folders = {*test_folders(subject.project, subject.suites), subject.project.public_tests}
     for path in sorted(path for folder in folders for path in folder.glob("*.py")):
-        digest.update(str(path).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+        digest.update(str(path).encode() + b"\0" + file_digest(path))
     return digest.hexdigest()
