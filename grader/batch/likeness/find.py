@@ -39,8 +39,8 @@ MOST_PAIRS = 100
 MOST_AT_ONCE = 16
 """Submissions whose code is in memory whole, to show where two share it."""
 MOST_CONTENTS = 256
-"""Files' contents that are remembered cut into tokens, some 20 KiB each: a class has some that many
-hand in, and what is alike is looked at once more."""
+"""Files' contents that are remembered cut into tokens, which takes about three times their size: a
+class has some that many hand in, and what is alike is looked at once more."""
 
 
 def find_likeness(
