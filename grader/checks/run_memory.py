@@ -17,7 +17,7 @@ YOUNG_OBJECTS = 10_000
 what it makes is in cycles."""
 KEPT_ARRAY = 32 << 20
 """Bytes of an array whose memory is kept when it is freed: the most that glibc allows."""
-RUN_ARRAYS = 16 << 20
+RUN_ARRAYS = 20 << 20
 """Bytes that are about as many as the tests' arrays take."""
 # From glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
