@@ -16,6 +16,8 @@ from _pytest import fixtures, runner
 from _pytest.python import DirectParamFixtureDef
 from pluggy import HookImpl
 
+from grader.checks.plain_fixtures import simplify_fixtures
+
 LEAVES_OUT = frozenset({"skip", "skipif", "xfail"})
 """The marks that a plugin of pytest's looks for before and after each phase."""
 
@@ -62,6 +64,7 @@ def spare_work(session: pytest.Session) -> None:
     vars(runner)["_update_current_test_var"] = lambda item, when: None
     for item in session.items:
         hand_parameters(item)
+    simplify_fixtures(session)
 
 
 def call_hook(

@@ -32,12 +32,6 @@ def pytest_runtest_call(item):
     yield
     note("after", item.name)
 
-@pytest.hookimpl(wrapper=True)
-def pytest_fixture_post_finalizer(fixturedef):
-    result = yield  # Nobody else has this hook.
-    if fixturedef.argname == "around":
-        note("finished", fixturedef.argname, result)
-
 @pytest.fixture(scope="session")
 def of_session():
     note("session up")
@@ -47,6 +41,14 @@ def of_session():
 @pytest.fixture
 def replaced():
     return "first"
+"""
+# A plugin that wants to hear of each fixture.
+LISTENER = """
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_post_finalizer(fixturedef):
+    result = yield  # Nobody else has this hook.
+    if fixturedef.argname in ("around", "plain"):
+        note("finished", fixturedef.argname, result)
 """
 TESTS = """
 import unittest
@@ -80,11 +82,38 @@ def around(request):
     note("around down")
 
 @pytest.fixture
+def plain(request):
+    note("plain", request.node.name, request.scope, getattr(request, "param", None))
+    request.addfinalizer(lambda: note("plain down", request.node.name))
+    request.getfixturevalue("asks_for_nothing").append(len(request.node.funcargs))
+    return [request.node.name]
+
+@pytest.fixture
+def bare(request):
+    note("bare", request.node.name, request.scope)
+    return [request.param]
+
+@pytest.fixture(scope="module", params=["c", "d"])
+def shared(request):
+    request.addfinalizer(lambda: note("shared down", request.param))
+    note("shared", request.param)
+    return [request.param]
+
+@pytest.fixture
+def asks_for_nothing():
+    return []
+
+@pytest.fixture
+def uses_plain(plain, asks_for_nothing):
+    return plain + asks_for_nothing
+
+@pytest.fixture
 def indirect(request):
     return [request.param]
 
 @pytest.fixture
 def breaks():
+    note("breaks")
     raise KeyError("setup")
 
 @pytest.fixture
@@ -106,11 +135,33 @@ def test_parameters_of_each_kind(request, n, indirect, replaced, doubled):
 def test_shared_parameters(n, doubled):
     note(n, doubled)
 
+def test_a_plain_fixture(plain, asks_for_nothing): note(plain, asks_for_nothing)
+def test_a_plain_fixture_of_another(uses_plain): note(uses_plain)
+def test_a_plain_fixture_again(plain, uses_plain, request):
+    note(plain is request.getfixturevalue("plain"), uses_plain)
+
+@pytest.mark.parametrize("plain", ["x", "y"], indirect=True)
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_plain_fixture_with_a_parameter(plain, n): note(plain, n)
+
+@pytest.mark.parametrize("bare", ["x", "y"], indirect=True, scope="module")
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_plain_fixture_with_a_shared_parameter(bare, n):
+    bare.append(n)
+    note(bare)
+
+def test_a_plain_fixture_of_the_module(shared): shared.append("once")
+def test_a_plain_fixture_of_the_module_again(shared): note(shared)
+
 def test_the_request_itself(request):
     assert request.getfixturevalue("request") is request
     assert request.node.name == "test_the_request_itself"
 
 def test_breaks_in_setup(breaks): pass
+def test_breaks_and_is_asked_again(request):
+    for _ in range(2):
+        with pytest.raises(KeyError, match="setup"):
+            request.getfixturevalue("breaks")
 def test_breaks_in_call(of_session): raise KeyError("call")
 def test_breaks_in_teardown(breaks_later): pass
 def test_a_fixture_that_is_not_there(missing): pass
@@ -182,10 +233,11 @@ def note(*words: object) -> None:
         print(*words, file=log)
 
 
-def log_of(plugin: Spared | Unspared, folder: Path) -> str:
+def log_of(plugin: Spared | Unspared, folder: Path, listener: str) -> str:
     """Run the tests in a process of their own, since what is spared is spared for good."""
     folder.mkdir()
-    for name, text in (("notes", NOTES), ("conftest", CONFTEST), ("test_all", TESTS)):
+    files = (("notes", NOTES), ("conftest", CONFTEST + listener), ("test_all", TESTS))
+    for name, text in files:
         (folder / f"{name}.py").write_text(text)
     process = os.fork()
     if process == 0:
@@ -197,7 +249,10 @@ def log_of(plugin: Spared | Unspared, folder: Path) -> str:
     return (folder / "log.txt").read_text()
 
 
-def test_tests_and_fixtures_of_every_kind_go_as_pytest_itself_runs_them(tmp_path: Path) -> None:
-    spared = log_of(Spared(), tmp_path / "spared")
+@pytest.mark.parametrize("listener", ["", LISTENER], ids=["alone", "with a listener"])
+def test_tests_and_fixtures_of_every_kind_go_as_pytest_itself_runs_them(
+    tmp_path: Path, listener: str
+) -> None:
+    spared = log_of(Spared(), tmp_path / "spared", listener)
     assert "test_parameters_and_fixtures[a-1] call passed" in spared
-    assert spared == log_of(Unspared(), tmp_path / "unspared")
+    assert spared == log_of(Unspared(), tmp_path / "unspared", listener)
