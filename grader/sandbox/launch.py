@@ -22,6 +22,10 @@ BOOTSTRAP = (
     "from grader.bridge.worker import main; main(sys.argv[2], sys.argv[3])"
 )
 
+# The memory of an array that is freed is kept for the next one. Glibc does so by itself once it has
+# freed an array of that size; to give it back costs a page fault a page.
+_KEPT = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
+
 # One thread: the sandbox has its share of the cores and no more, and the time that a case
 # takes does not depend on how many the host has.
 ENVIRONMENT = {
@@ -32,6 +36,7 @@ ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
+    **_KEPT,
     **ONE_THREAD,
 }
 
