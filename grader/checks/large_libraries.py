@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from grader.checks.syntax_tree import LARGEST_SOURCE
+
 LARGE = ("matplotlib", "scipy", "sklearn")
 """What real submissions import in their layers that takes long; the image has all of it."""
 LAYERS = "layers/"
-MOST_SOURCE = 1 << 18
-"""Bytes of a source that is looked at."""
 MOST_MODULES = 16
 
 _LIBRARY = rf"(?:{'|'.join(LARGE)})(?:\.[A-Za-z]\w*)*"
@@ -40,7 +40,7 @@ def large_libraries(files: Mapping[str, bytes]) -> tuple[str, ...]:
     named = {
         name: None
         for path, source in files.items()
-        if path.startswith(LAYERS) and path.endswith(".py") and len(source) <= MOST_SOURCE
+        if path.startswith(LAYERS) and path.endswith(".py") and len(source) <= LARGEST_SOURCE
         for name in _imported(source.decode("ascii", "replace"))
         if name.partition(".")[0] not in own
     }

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from functools import lru_cache
 
-from grader.checks.syntax_tree import Unparsable, parse_source
+from grader.checks.syntax_tree import Unparsable, parse_source, read_once
 from grader.intake import quoted
 from grader.model import Flag, Submission
 
@@ -14,8 +13,6 @@ from grader.model import Flag, Submission
 ALLOWED = frozenset({"sklearn.metrics"})
 WATCHED = "sklearn"
 MOST_SOURCE = 1 << 20
-MOST_SOURCES = 32
-"""Sources whose libraries are remembered: a class has some that many hand in."""
 NETWORKS = ("torch", "tensorflow", "keras", "jax", "flax", "mxnet", "theano", "sklearn")
 """Libraries that bring networks of their own."""
 
@@ -32,7 +29,7 @@ def flag_libraries(submission: Submission) -> tuple[Flag, ...]:
         if not path.endswith(".py") or _cannot_use(source):
             continue
         parsed += len(source)
-        used = _forbidden_modules(source) if parsed <= MOST_SOURCE else ()
+        used = _forbidden_modules(source) if parsed <= MOST_SOURCE else None
         if used:
             flags.append(
                 Flag(
@@ -74,12 +71,9 @@ def _is_allowed(name: str) -> bool:
     )
 
 
-@lru_cache(MOST_SOURCES)
-def _forbidden_modules(source: bytes) -> tuple[str, ...]:
+@read_once
+def _forbidden_modules(tree: ast.Module) -> tuple[str, ...]:
     """Return the watched library's modules that a source uses and may not, in order."""
-    tree = parse_source(source)
-    if isinstance(tree, Unparsable):
-        return ()
     return tuple(sorted({name for name in _used_modules(tree) if not _is_allowed(name)}))
 
 
