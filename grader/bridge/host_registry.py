@@ -86,7 +86,7 @@ class HostRegistry:
 
     def call(self, number: int, method: str, args: list[Any], kwargs: dict[str, Any]) -> object:
         """Call a method within reach."""
-        target, name = self.find(number), self._canonical.get(method, method)
+        target, name = self.find(number), self._name(method)
         if name not in self._reach.methods:
             raise AttributeError(f"this object has no method {method[:60]!r}")
         return getattr(target, name)(*args, **kwargs)
