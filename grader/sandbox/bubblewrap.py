@@ -15,7 +15,14 @@ import msgspec
 from grader.errors import GraderError, NoSandboxError
 from grader.lab import Limits
 from grader.sandbox.cgroup import Groups, Places
-from grader.sandbox.launch import BOOTSTRAP, BRIDGE, ENVIRONMENT, ISOLATED, SOCKET_NAME
+from grader.sandbox.launch import (
+    BOOTSTRAP,
+    BRIDGE,
+    ENDING_SECONDS,
+    ENVIRONMENT,
+    ISOLATED,
+    SOCKET_NAME,
+)
 from grader.sandbox.orphans import end_orphans
 from grader.sandbox.runtime import PLACE, PYTHON, Runtime
 
@@ -25,7 +32,6 @@ UNPRIVILEGED = 10001
 ROOT = "/work"
 PROBE_SECONDS = 20
 START_SECONDS = 20
-ENDING_SECONDS = 1
 NO_BOUND = 1 << 62
 RLIMITS = {
     "memory_mib": "rlimit for each process",

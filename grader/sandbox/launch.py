@@ -12,6 +12,10 @@ from grader.one_thread import ONE_THREAD
 BRIDGE = "/bridge"
 SOCKET_NAME = "grader.sock"
 
+# A worker's connection breaks the moment it dies; what runs its sandbox learns of it later, the
+# busier the machine is. Who asks too early would take a sandbox that was killed for one that lives.
+ENDING_SECONDS = 5
+
 # Neither the current folder nor a user's site-packages can add to the worker's imports. The
 # environment could, but it is ENVIRONMENT and nothing else, so -I is not needed; with -I the hash
 # seed would be ignored, and two runs could differ in the order of a set.

@@ -20,7 +20,14 @@ from grader.lab import Limits
 from grader.sandbox.docker.attached import AttachedBridge
 from grader.sandbox.docker.engine import connect, daemon_errors, is_remote
 from grader.sandbox.docker.images import image_status
-from grader.sandbox.launch import BOOTSTRAP, BRIDGE, ENVIRONMENT, ISOLATED, SOCKET_NAME
+from grader.sandbox.launch import (
+    BOOTSTRAP,
+    BRIDGE,
+    ENDING_SECONDS,
+    ENVIRONMENT,
+    ISOLATED,
+    SOCKET_NAME,
+)
 from grader.sandbox.seccomp import profile_text
 
 UID = 10001
@@ -200,6 +207,9 @@ class LaunchedContainer:
         The worker is the container's first process, which nothing inside can kill. A child that
         is killed for memory leaves the worker alive and `OOMKilled` true, so both are read.
         """
+        # How it waited is of no account: what has become of the container is asked next.
+        with contextlib.suppress(*DAEMON_GONE):
+            self._sandbox.own_client().api.wait(self.id, timeout=ENDING_SECONDS)
         try:
             state = self._state()
         except docker.errors.NotFound:
