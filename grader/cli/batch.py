@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,13 +11,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from grader.batch.finish import PAGE
 from grader.batch.folder.batch_folder import BatchFolder
 from grader.batch.folder.manifest import Manifest
 from grader.batch.results.cache import default_cache
 from grader.batch.runner import Settings, grade_batch
 from grader.batch.source.enrolment import enrol
 from grader.batch.source.handed import read_source
-from grader.cli.batch_progress import kind_of, showing
+from grader.cli.batch_progress import WAITING, kind_of, showing
 from grader.cli.console import log
 from grader.cli.grade import make_plan
 from grader.cli.jobs import jobs_option
@@ -130,9 +132,13 @@ def _show_end(entries: Sequence[Entry], manifest: Manifest, out: Path, quiet: bo
     for entry in entries:
         for older in entry.superseded:
             log(f"{older} was handed in before {entry.archive}, which counts")
+    counts = Counter(kind_of(entry) for entry in entries)
     table = Table(title=f"{len(entries)} submissions in {out}", title_justify="left")
     table.add_column("came to")
     table.add_column("submissions", justify="right")
-    for kind, count in sorted(Counter(kind_of(entry) for entry in entries).items()):
+    for kind, count in sorted(counts.items()):
         table.add_row(kind, str(count))
     Console().print(table)
+    log(f"the class: {out / PAGE}")
+    if WAITING in counts:
+        log(f"to decide on what waits: grader review {shlex.quote(str(out))}")

@@ -21,6 +21,7 @@ from grader.model import Entry, Progress
 
 BAR = 40
 """Characters."""
+WAITING = "wait for a person"
 _NAMES = {
     Kind.SHORT: "submissions' short items",
     Kind.TRAINING: "trainings",
@@ -143,7 +144,7 @@ def kind_of(entry: Entry) -> str:
     if report is None or entry.needs_regrade:
         return "need a regrade"
     if report.provisional:
-        return "wait for a person"
+        return WAITING
     if report.is_final:
         return "graded"
     return "graded in part" if report.is_final_in_part else "not graded"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -122,7 +123,11 @@ def test_a_second_run_judges_nothing_again(archives: Path, tmp_path: Path) -> No
     place = Path("submissions/STUDENT_NUMBERA/report.json")
     before = (tmp_path / "out" / place).read_bytes()
     for out in ("out", "other out"):
-        assert run(archives, tmp_path / out, tmp_path / "cache").returncode == 0
+        done = run(archives, tmp_path / out, tmp_path / "cache")
+        assert done.returncode == 0
+        # And it says where to look, and what is left to do, so that it can be typed.
+        assert f"the class: {tmp_path / out / 'report.html'}\n" in done.stderr
+        assert f"grader review {shlex.quote(str(tmp_path / out))}\n" in done.stderr
     # What says the same is not written again, its times among it.
     assert (tmp_path / "out" / place).read_bytes() == before
     assert results(tmp_path / "other out") == results(tmp_path / "out")
@@ -183,7 +188,9 @@ def test_people_s_decisions_are_applied_on_every_run(
     decision = Override(sha, "structure", 0.0, "Ada", "2026-11-24T10:00:00+01:00", "sent a photo")
     write_overrides(out / "overrides.json", [decision])
     for _ in range(2):
-        assert run(archives, out, known).returncode == 0
+        again = run(archives, out, known)
+        assert again.returncode == 0
+        assert "grader review" not in again.stderr
         report = results(out)["NO_ZIP"]
         assert (report["score"], report["provisional"]) == (0.0, False)
         assert report["items"][0]["decision"]["why"] == "sent a photo"
