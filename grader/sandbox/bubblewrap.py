@@ -18,6 +18,7 @@ from grader.sandbox.cgroup import Groups, Places
 from grader.sandbox.launch import (
     BOOTSTRAP,
     BRIDGE,
+    BROKEN,
     ENDING_SECONDS,
     ENVIRONMENT,
     ISOLATED,
@@ -207,16 +208,18 @@ class LaunchedBubblewrap:
             self._process.stderr.close()
         self._groups.remove()
 
-    def ended_from_outside(self) -> str | None:
-        """Return what ended bubblewrap, if it was not its worker or the lack of memory.
+    def ended_from_outside(self, *, closed: bool) -> str | None:
+        """Return what ended the worker, if it was neither itself nor the lack of memory.
 
-        The worker is its namespace's first process, which nothing inside can kill, and
-        bubblewrap itself is out of reach.
+        The worker is its namespace's first process, which nothing inside can kill, and it ends in
+        good order only when the grader is gone; bubblewrap itself is out of reach.
         """
         try:
-            status = self._process.wait(ENDING_SECONDS)
+            status = self._process.wait(ENDING_SECONDS if closed else 0)
         except subprocess.TimeoutExpired:
-            return None
+            return BROKEN if closed else None
+        if status == 0:
+            return BROKEN
         killed = status in (-signal.SIGKILL, 128 + signal.SIGKILL)
         return "it was killed" if killed and not self._groups.ran_out_of_memory() else None
 

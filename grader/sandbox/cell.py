@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from grader.bridge import protocol
 from grader.bridge.faults import ProcessLost
@@ -30,6 +30,8 @@ LONGEST_ADDRESS = 103
 """Bytes of a socket's path: 107 with Linux, 103 with macOS."""
 FRAME_MARGIN = 1 << 16
 """Bytes of a frame that are left for everything but a file's content."""
+
+_T = TypeVar("_T")
 
 
 class Cell:
@@ -161,19 +163,18 @@ class Cell:
         Raises
         ------
         ProcessLost
-            If the student's code keeps the worker from starting one.
+            If the student's code has taken down too many workers.
+        GraderError
+            If not even a fresh sandbox can start one, or if the last one was ended by something
+            that student code has no part in.
         """
-        for _ in range(2):
-            token = secrets.token_hex(16)
-            self._turn_away_early_callers()
-            try:
-                done = self._order(protocol.Start(token, service))
-                if isinstance(done, protocol.Done) and done.problem is None:
-                    return self._accept(token)
-            except (StreamClosed, DeadlinePassed, BadFrame):
-                self._lay_blame()
-            self._replace()
-        raise ProcessLost("no process could be started for your code")
+        try:
+            return self._start(service)
+        except (StreamClosed, DeadlinePassed, BadFrame) as error:
+            self._lay_blame(error)
+        self._replace()
+        # No student code has run in this one.
+        return self._told(lambda: self._start(service))
 
     def end(self, *, lost: bool = False) -> protocol.Ended:
         """Kill the item process; if the worker is gone as well, stop the whole sandbox.
@@ -192,9 +193,8 @@ class Cell:
             ended = self._order(protocol.End(lost))
             if isinstance(ended, protocol.Ended):
                 return ended
-        except (StreamClosed, DeadlinePassed, BadFrame):
-            pass
-        self._lay_blame()
+        except (StreamClosed, DeadlinePassed, BadFrame) as error:
+            self._lay_blame(error)
         # The next start launches another.
         self._stop()
         return protocol.Ended(signal=0, out_of_memory=False, output="")
@@ -235,12 +235,21 @@ class Cell:
             )
         )
 
-    def _told(self, talk: Callable[[], None]) -> None:
+    def _start(self, service: str) -> Stream:
+        token = secrets.token_hex(16)
+        self._turn_away_early_callers()
+        problem = self._done(protocol.Start(token, service)).problem
+        if problem is not None:
+            raise BadFrame(problem)
+        return self._accept(token)
+
+    def _told(self, talk: Callable[[], _T]) -> _T:
         """Talk to a worker that has not seen student code; if it fails, it is not the student's."""
         try:
-            talk()
+            return talk()
         except (StreamClosed, DeadlinePassed, BadFrame) as error:
-            words = self._launched.last_words() if self._launched is not None else ""
+            last = self._launched.last_words() if self._launched is not None else ""
+            words = "; ".join(filter(None, (str(error), last)))
             raise GraderError(
                 f"The worker in the {self._sandbox.kind} sandbox did not start"
                 + (f": {words}." if words else "."),
@@ -271,9 +280,11 @@ class Cell:
                 "Raise `scratch_mib` in lab.toml if there is no room; else run `grader doctor`.",
             )
 
-    def _lay_blame(self) -> None:
-        """Raise if it was not the student's code that ended the sandbox."""
-        ended_by = self._launched.ended_from_outside() if self._launched is not None else None
+    def _lay_blame(self, error: Exception) -> None:
+        """Raise if it was not the student's code that broke the connection to the worker."""
+        if self._launched is None:
+            return
+        ended_by = self._launched.ended_from_outside(closed=isinstance(error, StreamClosed))
         if ended_by is not None:
             raise GraderError(
                 f"The {self._sandbox.kind} sandbox was ended from outside: {ended_by}.",

@@ -14,7 +14,8 @@ SOCKET_NAME = "grader.sock"
 
 # A worker's connection breaks the moment it dies; what runs its sandbox learns of it later, the
 # busier the machine is. Who asks too early would take a sandbox that was killed for one that lives.
-ENDING_SECONDS = 5
+ENDING_SECONDS = 30
+BROKEN = "the connection to its worker broke"
 
 # Neither the current folder nor a user's site-packages can add to the worker's imports. The
 # environment could, but it is ENVIRONMENT and nothing else, so -I is not needed; with -I the hash
@@ -60,8 +61,14 @@ class Launched(Protocol):
     def stop(self) -> None:
         """Kill everything in it and remove it; stopping twice does no harm."""
 
-    def ended_from_outside(self) -> str | None:
-        """Return what ended it, if student code cannot have; None if it may, or if it lives."""
+    def ended_from_outside(self, *, closed: bool) -> str | None:
+        """Return what ended the worker or keeps it, if student code cannot have; None if it may.
+
+        Parameters
+        ----------
+        closed : bool
+            Whether its connection broke, so that it has ended or is about to; else it is silent.
+        """
 
     def last_words(self) -> str:
         """Return what is known of why it ended, for a message to staff."""

@@ -108,7 +108,7 @@ class LaunchedProcess:
             self._process.wait()
         shutil.rmtree(self._home, ignore_errors=True)
 
-    def ended_from_outside(self) -> None:
+    def ended_from_outside(self, *, closed: bool) -> None:
         """Return None: student code can do here whatever the machine's user can."""
 
     def last_words(self) -> str:

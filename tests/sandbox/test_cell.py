@@ -83,7 +83,7 @@ class FakeWorker:
         for thread in self._threads:
             thread.join(10)
 
-    def ended_from_outside(self) -> None:
+    def ended_from_outside(self, *, closed: bool) -> None:
         """Return None: it does as it was told."""
 
     def last_words(self) -> str:
@@ -220,16 +220,39 @@ def test_a_lost_worker_is_replaced_and_gets_the_files_again(lab: Lab) -> None:
 
 
 def test_a_worker_that_keeps_dying_is_in_the_end_the_students_loss(lab: Lab) -> None:
-    worker = FakeWorker(*[answering(protocol.Done())] * MOST_LAUNCHES)
+    def dies_with_its_process(path: Path, token: str) -> None:
+        with contextlib.closing(connect(path)) as stream:
+            stream.send(protocol.encode(protocol.Hello(token)))
+            stream.receive()
+            stream.send(protocol.encode(protocol.Done()))
+            order = protocol.decode(stream.receive(), protocol.orders)
+            stream.send(protocol.encode(protocol.Done()))
+            with contextlib.closing(connect(path)) as item:
+                item.send(protocol.encode(protocol.Hello(order.token)))
+
+    worker = FakeWorker(*[dies_with_its_process] * MOST_LAUNCHES)
     with Cell(worker, lab, {}) as cell:
-        while worker.stopped < MOST_LAUNCHES:
-            with contextlib.suppress(ProcessLost):
-                cell.start()
+        for _ in range(MOST_LAUNCHES):
+            cell.start().close()
             # Ending never fails: it is asked for when a case has its verdict already.
             assert cell.end().signal == 0
-        with pytest.raises(ProcessLost):
+        with pytest.raises(ProcessLost, match="ended its sandbox too often"):
             cell.start()
     assert worker.stopped == MOST_LAUNCHES
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [((), "it fell asleep"), ((protocol.Done("no process could be started"),), "no process")],
+)
+def test_a_fresh_sandbox_that_starts_no_process_is_no_fault_of_the_students(
+    lab: Lab, answers: tuple[protocol.Wire, ...], said: str
+) -> None:
+    """None of their code has run in it: the machine is too busy, or has no room for one more."""
+    worker = FakeWorker(*[answering(protocol.Done(), *answers)] * 2)
+    with Cell(worker, lab, {}) as cell, pytest.raises(GraderError, match=said):
+        cell.start()
+    assert worker.stopped == 2
 
 
 def test_a_closed_cell_leaves_nothing_and_can_be_closed_again(lab: Lab, place: Path) -> None:

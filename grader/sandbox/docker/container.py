@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from grader.sandbox.docker.images import image_status
 from grader.sandbox.launch import (
     BOOTSTRAP,
     BRIDGE,
+    BROKEN,
     ENDING_SECONDS,
     ENVIRONMENT,
     ISOLATED,
@@ -37,6 +39,8 @@ CONTAINER_LABEL = "nn-lab.grader"
 MACHINE_LABEL = "nn-lab.machine"
 SCRATCH_INODES = 4096
 KILLED = 128 + signal.SIGKILL
+LATE_SECONDS = 2
+"""How long after a container's end the engine may hear that its memory had run out."""
 
 # What a call to the daemon raises if there is none any more, or not that container.
 DAEMON_GONE = (docker.errors.APIError, requests.exceptions.RequestException, NoSandboxError)
@@ -201,23 +205,46 @@ class LaunchedContainer:
         with contextlib.suppress(*DAEMON_GONE):
             self._sandbox.own_client().api.remove_container(self.id, force=True, v=True)
 
-    def ended_from_outside(self) -> str | None:
-        """Return what ended the container, if it was not its worker or the lack of memory.
+    def ended_from_outside(self, *, closed: bool) -> str | None:
+        """Return what ended the worker or keeps it, if it was neither itself nor lack of memory.
 
-        The worker is the container's first process, which nothing inside can kill. A child that
-        is killed for memory leaves the worker alive and `OOMKilled` true, so both are read.
+        The worker is the container's first process, which nothing inside can kill, and it ends in
+        good order only when the grader is gone. A child that is killed for memory leaves the
+        worker alive and `OOMKilled` true, so both are read.
         """
-        # How it waited is of no account: what has become of the container is asked next.
-        with contextlib.suppress(*DAEMON_GONE):
-            self._sandbox.own_client().api.wait(self.id, timeout=ENDING_SECONDS)
+        if closed:
+            # How it waited is of no account: what has become of the container is asked next.
+            with contextlib.suppress(*DAEMON_GONE):
+                self._sandbox.own_client().api.wait(self.id, timeout=ENDING_SECONDS)
         try:
             state = self._state()
+            if state["Running"]:
+                paused = "the container was paused" if state["Paused"] else None
+                return BROKEN if closed else paused
+            if state["ExitCode"] == 0:
+                return BROKEN
+            if state["ExitCode"] == KILLED and not self._ran_out_of_memory(state):
+                return "the container was killed"
         except docker.errors.NotFound:
             return "the container was removed"
         except DAEMON_GONE:
             return "the Docker engine does not answer"
-        killed = state["ExitCode"] == KILLED and not state["OOMKilled"]
-        return "the container was killed" if killed and not state["Running"] else None
+        return None
+
+    def _ran_out_of_memory(self, state: dict[str, Any]) -> bool:
+        """Return whether a process of the ended container was killed for memory.
+
+        The engine hears of that and of the container's end on two ways. If the end comes first, the
+        container's state never says it; the engine's list of events does.
+        """
+        if state["OOMKilled"]:
+            return True
+        ended = datetime.fromisoformat(state["FinishedAt"]).timestamp()
+        events = self._sandbox.own_client().api.events(
+            since=1, until=int(ended) + LATE_SECONDS, filters={"container": self.id, "event": "oom"}
+        )
+        with contextlib.closing(events):
+            return any(True for _ in events)
 
     def last_words(self) -> str:
         """Return the container's state as Docker tells it."""
