@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import importlib
 import io
 import os
 import resource
@@ -27,6 +26,7 @@ import numpy.random  # noqa: F401
 from grader.bridge import item_process, protocol
 from grader.bridge.dialling import Dial, dial_at
 from grader.bridge.frames import Stream, StreamClosed
+from grader.bridge.preloading import Libraries
 
 FRAME_CAP = 1 << 30
 ENDING_CHECKS, ENDING_PAUSE = 25, 0.002
@@ -82,6 +82,7 @@ class _Worker:
         self._output = bytearray()
         self._pipe: int | None = None
         self._oom_kills = 0
+        self._libraries = Libraries()
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
     def run(self) -> None:
@@ -120,14 +121,12 @@ class _Worker:
         return protocol.Done()
 
     def _preload(self, order: protocol.Preload) -> protocol.Done:
-        for name in order.modules:
-            # What is wrong with one comes up again where the student's code imports it.
-            with contextlib.suppress(BaseException):
-                importlib.import_module(name)
+        self._libraries.load(order.modules)
         gc.freeze()
         return protocol.Done()
 
     def _start(self, order: protocol.Start) -> protocol.Done:
+        self._libraries.give_way(self._setup.root)
         self._oom_kills = _oom_kills()
         self._output.clear()
         # Made before there is a process of the student's, which might keep it from being made.

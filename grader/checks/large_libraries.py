@@ -33,10 +33,11 @@ def large_libraries(files: Mapping[str, bytes]) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Names for `importlib.import_module`, some of which may be functions. A library that the
-        submission has a module of its own in place of is not among them.
+        Names for `importlib.import_module`, some of which may be functions. A library is not
+        among them if the submission has something of that name in any folder: sources may add it to
+        the path.
     """
-    own = {path.partition("/")[0].removesuffix(".py") for path in files}
+    own = {part.removesuffix(".py") for path in files for part in path.split("/")}
     named = {
         name: None
         for path, source in files.items()

@@ -37,6 +37,7 @@ WORKER_FILES: Final = (
     "bridge/loss_log.py",
     "bridge/network_watch.py",
     "bridge/picture_reader.py",
+    "bridge/preloading.py",
     "bridge/protocol.py",
     "bridge/relay.py",
     "bridge/sealing.py",

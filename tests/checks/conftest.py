@@ -38,6 +38,7 @@ def run_tests(tmp_path: Path, project: Project, process_sandbox: Sandbox) -> Run
         hidden: Mapping[str, str] | None = None,
         items: Sequence[str] = ("full",),
         seed: int = 1,
+        files: Mapping[str, bytes] | None = None,
         **limits: Any,
     ) -> tuple[ItemResult, ...]:
         lab = msgspec.structs.replace(
@@ -52,9 +53,9 @@ def run_tests(tmp_path: Path, project: Project, process_sandbox: Sandbox) -> Run
                 (folder / f"test_{item}.py").write_text(source)
         suites = [Suite.PUBLIC] * (public is not None) + [Suite.HIDDEN] * (hidden is not None)
         lines = "".join(f"from layers.{name} import *\n" for name in modules)
-        files = {"layers/__init__.py": lines.encode()}
-        files |= {f"layers/{name}.py": source.encode() for name, source in modules.items()}
-        submission = Submission("A_B_LAB3.zip", "0" * 64, Identity("A", "B"), files=files)
+        handed = {"layers/__init__.py": lines.encode(), **(files or {})}
+        handed |= {f"layers/{name}.py": source.encode() for name, source in modules.items()}
+        submission = Submission("A_B_LAB3.zip", "0" * 64, Identity("A", "B"), files=handed)
         return run_layer_tests(submission, small, process_sandbox, items, suites, seed)
 
     return run

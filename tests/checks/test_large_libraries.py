@@ -46,7 +46,9 @@ def test_only_what_importing_the_layers_runs_is_looked_at() -> None:
     assert large_libraries({"better_cifar.py": source, "layers/notes.txt": source}) == ()
 
 
-@pytest.mark.parametrize("own", ["matplotlib.py", "matplotlib/__init__.py"])
+@pytest.mark.parametrize(
+    "own", ["matplotlib.py", "matplotlib/__init__.py", "layers/matplotlib.py", "a/matplotlib/b.py"]
+)
 def test_a_module_of_the_students_own_is_not_taken_for_the_library(own: str) -> None:
     files = {"layers/full.py": b"import matplotlib\nimport scipy\n", own: b""}
     assert large_libraries(files) == ("scipy",)
@@ -61,7 +63,7 @@ def test_whatever_a_source_says_few_modules_of_the_libraries_are_named(lines: li
 
 def test_student_code_finds_a_library_imported(run_tests: RunTests) -> None:
     modules = {
-        "full": "import sys\nTHERE = 'matplotlib.pyplot' in sys.modules\n"
+        "full": "import sys\nTHERE = 'matplotlib.figure' in sys.modules\n"
         "import matplotlib.pyplot\n"
         "class FullLayer:\n    def forward(self, x):\n        return THERE\n"
     }
@@ -76,3 +78,15 @@ def test_a_library_that_is_not_there_fails_where_the_student_imports_it(
     (item,) = run_tests(modules, public={"full": PUBLIC})
     assert item.outcome is Outcome.FAILED
     assert "No module named 'matplotlib.no_such_module'" in item.cases[0].feedback[0]
+
+
+def test_layers_do_not_notice_that_a_library_was_imported_before(run_tests: RunTests) -> None:
+    modules = {
+        # A backend for windows, as on most students' own machines, and nothing is shown with it.
+        "full": "import matplotlib\nmatplotlib.use('TkAgg')\nimport matplotlib.pyplot as plt\n"
+        # Matplotlib imports Python's own `difflib`.
+        "from difflib import ONE\n"
+        "class FullLayer:\n    def forward(self, x):\n        return ONE\n",
+    }
+    (item,) = run_tests(modules, public={"full": PUBLIC}, files={"difflib.py": b"ONE = 1\n"})
+    assert item.outcome is Outcome.PASSED, item.cases
