@@ -7,7 +7,7 @@ from typing import Any
 
 from grader.bridge import protocol, values
 from grader.bridge.faults import StudentFault, StudentRaised
-from grader.bridge.foreseen import Asked, Foreseen, Step
+from grader.bridge.foreseen import MOST_BYTES, Asked, Foreseen, Step
 from grader.bridge.frames import BadFrame
 from grader.bridge.host_registry import HostRegistry
 from grader.bridge.sealing import FIRST_LINK
@@ -56,6 +56,7 @@ class HostDesk:
         self._keeping = foreseen is not None
         self._steps: list[Step] = []
         self._asked: Asked = []
+        self._room = MOST_BYTES
 
     @property
     def learned(self) -> Asked:
@@ -104,8 +105,15 @@ class HostDesk:
         """
         self._link = None
         self._keeping = self._keeping and again
-        if self._keeping:
-            self._asked.append((bytes(question), answer))
+        if not self._keeping:
+            return
+        self._room -= len(question) + len(answer)
+        if self._room < 0:
+            # No such way will be foreseen, and student code could fill this memory with it.
+            self._keeping = False
+            self._asked.clear()
+            return
+        self._asked.append((bytes(question), answer))
 
     def catch_up(self, saw: protocol.Foresaw) -> None:
         """Do on the host objects what student code has asked and been answered ahead.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from grader.bridge.faults import StudentRaised
-from grader.bridge.foreseen import Foreseen
+from grader.bridge.foreseen import MOST_BYTES, Foreseen
 
 if TYPE_CHECKING:
     from tests.bridge.conftest import Student
@@ -386,6 +386,16 @@ def test_nothing_is_foreseen_from_a_refusal_on(student: Callable[..., Student]) 
     one = student(sequential(body))
     trained(one, Foreseen())
     assert len(one.session.learned) == 1
+
+
+@pytest.mark.parametrize(("times", "kept"), [(2, 2), (5, 0)])
+def test_no_more_is_kept_than_will_be_foreseen(
+    times: int, kept: int, student: Callable[..., Student]
+) -> None:
+    one = student(sequential(f"for _ in range({times}):\n    x.W = y"))
+    layers = one.case("sequential", foreseen=Foreseen())
+    layers.Sequential().fit(Spy(), np.ones(MOST_BYTES // 4 // 8))
+    assert len(one.session.learned) == kept
 
 
 def test_nothing_is_foreseen_from_a_question_on_that_calls_student_code(

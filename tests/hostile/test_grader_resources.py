@@ -113,6 +113,37 @@ Sequential.__init__ = init
     assert mebibytes < MEMORY_MIB / 2
 
 
+def test_questions_are_not_kept_in_the_graders_memory_for_later_submissions(
+    watched_process: WatchedSandbox, project: Project, tmp_path: Path
+) -> None:
+    """A case that passes, with 300 MB asked in it, leaves nothing for others to be told ahead."""
+    attack = Attack(
+        name="large-questions",
+        tries="A spy layer is given large arrays, again and again, by otherwise right code.",
+        item="sequential",
+        code="""
+import numpy as np
+
+right_init = Sequential.__init__
+
+def init(self, layers, loss):
+    right_init(self, layers, loss)
+    for _ in range(20):
+        loss.x = np.ones(15 << 17)
+    print("CANARY: asked", flush=True)
+    Sequential.__init__ = right_init
+
+Sequential.__init__ = init
+""",
+    )
+    archive = write_archive(attack, project, tmp_path)
+    report, mebibytes = measured(lambda: graded(attack, archive, project, watched_process))
+    item = item_of(report, "sequential")
+    assert {*outcomes_of(item)} == {Outcome.PASSED}, (outcomes_of(item), item.feedback)
+    assert "CANARY" in item.output
+    assert mebibytes < MEMORY_MIB / 4
+
+
 def test_killing_every_worker_is_the_students_loss_and_no_error_of_the_graders(
     watched_process: WatchedSandbox,
     project: Project,
