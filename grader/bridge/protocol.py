@@ -210,11 +210,15 @@ class Ended(Wire, frozen=True, tag="ended"):
         Whether the kernel reports a kill for memory since the process was started.
     output : str
         Its stdout and stderr, capped.
+    machines_memory : bool
+        Whether it reports such a kill although the sandbox never used all that it may: it was the
+        machine that had none left.
     """
 
     signal: int
     out_of_memory: bool
     output: str
+    machines_memory: bool = False
 
 
 # Grader to item process

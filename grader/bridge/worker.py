@@ -23,17 +23,17 @@ import numpy as np  # noqa: F401
 import numpy.linalg
 import numpy.random  # noqa: F401
 
-from grader.bridge import item_process, protocol
+from grader.bridge import item_process, memory_count, protocol
 from grader.bridge.dialling import Dial, dial_at
 from grader.bridge.frames import Stream, StreamClosed
+from grader.bridge.kernel_files import contents
 from grader.bridge.preloading import Libraries
 
 FRAME_CAP = 1 << 30
-ENDING_CHECKS, ENDING_PAUSE = 25, 0.002
+ENDING_SECONDS, ENDING_PAUSE = 2.0, 0.002
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
-OOM_COUNTERS = ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events")
 
 # Looked up once: what a fork does for the first time, it does in memory of its own.
 _LIBC = ctypes.CDLL(None)
@@ -81,7 +81,8 @@ class _Worker:
         self._child: int | None = None
         self._output = bytearray()
         self._pipe: int | None = None
-        self._oom_kills = 0
+        self._group = memory_count.own_group()
+        self._killed = 0
         self._libraries = Libraries()
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
@@ -127,7 +128,7 @@ class _Worker:
 
     def _start(self, order: protocol.Start) -> protocol.Done:
         self._libraries.give_way(self._setup.root)
-        self._oom_kills = _oom_kills()
+        self._killed = memory_count.kills(self._group)
         self._output.clear()
         # Made before there is a process of the student's, which might keep it from being made.
         connection = self._dial()
@@ -161,7 +162,9 @@ class _Worker:
             os.close(self._pipe)
         self._child = self._pipe = None
         output = self._output.decode(errors="replace")
-        return protocol.Ended(ended_by, _oom_kills() > self._oom_kills, output)
+        killed = memory_count.kills(self._group) > self._killed
+        machines = killed and not memory_count.limit_was_reached(self._group)
+        return protocol.Ended(ended_by, killed and not machines, output, machines)
 
     def _drain_until_order(self) -> None:
         """Wait for the next order; what the item process prints meanwhile is taken or dropped."""
@@ -241,11 +244,8 @@ def _set_limits(rlimits: dict[str, int]) -> None:
 
 
 def _mapped_bytes() -> int:
-    try:
-        pages = int(_contents("/proc/self/statm").split()[0])
-    except OSError:
-        return 0
-    return pages * resource.getpagesize()
+    pages = contents("/proc/self/statm").split()
+    return int(pages[0]) * resource.getpagesize() if pages else 0
 
 
 def _be_first_to_go() -> None:
@@ -262,30 +262,20 @@ def _be_first_to_go() -> None:
         os.close(descriptor)
 
 
-def _oom_kills() -> int:
-    for path in OOM_COUNTERS:
-        try:
-            text = _contents(path)
-        except OSError:
-            continue
-        for line in text.splitlines():
-            name, _, number = line.partition(" ")
-            if name == "oom_kill":
-                return int(number)
-    return 0
-
-
 def _status_of(child: int) -> int | None:
     """Return how a process ended; None if it goes on.
 
-    A process that is ending has closed its connection a moment before there is a status to read.
+    A process that is ending has closed its connection before there is a status to read, the longer
+    the busier the machine is. One that has closed it and lives is not waited for long.
     """
-    for _ in range(ENDING_CHECKS):
+    deadline = time.monotonic() + ENDING_SECONDS
+    while True:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             return status
+        if time.monotonic() > deadline:
+            return None
         time.sleep(ENDING_PAUSE)
-    return None
 
 
 def _kill_everything(own_pids: bool) -> None:
@@ -305,24 +295,7 @@ def _kill_everything(own_pids: bool) -> None:
 
 def _children() -> list[int]:
     """Return this process's children, orphans of item processes among them."""
-    try:
-        text = _contents(f"/proc/self/task/{os.getpid()}/children")
-    except OSError:
-        return []
-    return [int(pid) for pid in text.split()]
-
-
-def _contents(path: str) -> str:
-    """Return what one of the kernel's small files says.
-
-    A file object or a `pathlib.Path` would be half a millisecond's work for a process that was
-    forked just now: its memory is copied page by page, wherever it first counts a reference.
-    """
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        return os.read(descriptor, 1 << 16).decode()
-    finally:
-        os.close(descriptor)
+    return [int(pid) for pid in contents(f"/proc/self/task/{os.getpid()}/children").split()]
 
 
 def _kill(pid: int) -> None:

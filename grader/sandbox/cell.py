@@ -192,6 +192,7 @@ class Cell:
         try:
             ended = self._order(protocol.End(lost))
             if isinstance(ended, protocol.Ended):
+                self._require_memory(ended)
                 return ended
         except (StreamClosed, DeadlinePassed, BadFrame) as error:
             self._lay_blame(error)
@@ -289,6 +290,15 @@ class Cell:
             raise GraderError(
                 f"The {self._sandbox.kind} sandbox was ended from outside: {ended_by}.",
                 "Find out what ended it, and grade this submission again.",
+            )
+
+    def _require_memory(self, ended: protocol.Ended) -> None:
+        """Raise if student code was killed because others had used up the machine's memory."""
+        if ended.machines_memory:
+            raise GraderError(
+                "The machine ran out of memory, and the kernel ended student code in the "
+                f"{self._sandbox.kind} sandbox, which had used less than it may.",
+                "Free some memory, or grade fewer submissions at once, and grade this one again.",
             )
 
     def _replace(self) -> None:

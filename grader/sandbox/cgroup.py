@@ -19,6 +19,7 @@ from typing import Self
 import msgspec
 
 from grader import owner
+from grader.bridge import memory_count
 from grader.errors import GraderError
 from grader.lab import Limits
 
@@ -146,16 +147,11 @@ class Groups:
         return ["--ro-bind", str(self.memory), inside]
 
     def ran_out_of_memory(self) -> bool:
-        """Return whether the kernel has killed a process for memory; False if nobody counts."""
+        """Return whether processes were killed because they used all they may; False if unknown."""
         if self.memory is None:
             return False
-        for name in ("memory.oom_control", "memory.events"):
-            with contextlib.suppress(OSError):
-                for line in (self.memory / name).read_text().splitlines():
-                    counter, _, number = line.partition(" ")
-                    if counter == "oom_kill":
-                        return int(number) > 0
-        return False
+        folder = str(self.memory)
+        return memory_count.kills(folder) > 0 and memory_count.limit_was_reached(folder)
 
     def remove(self) -> None:
         """Kill whatever is left in the groups, and remove them; twice does no harm."""
