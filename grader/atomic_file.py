@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from grader import owner
 from grader.errors import GraderError
@@ -15,21 +17,31 @@ _PRIVATE = 0o600
 
 
 def write_atomically(path: Path, content: bytes, mode: int = _PRIVATE) -> None:
-    """Write a file so that it is there whole or not at all; see `write_pieces`."""
+    """Write a file so that it is there whole or not at all; see `writing`."""
     write_pieces(path, (content,), mode)
 
 
 def write_pieces(path: Path, pieces: Iterable[bytes], mode: int = _PRIVATE) -> None:
+    """Write a file piece by piece, so that it is there whole or not at all; see `writing`."""
+    with writing(path, mode) as file:
+        file.writelines(pieces)
+
+
+@contextmanager
+def writing(path: Path, mode: int = _PRIVATE) -> Iterator[BinaryIO]:
     """Write a file that need not fit into memory so that it is there whole or not at all.
 
     Parameters
     ----------
     path : Path
         Its folder is made if it is not there.
-    pieces : iterable of bytes
-        All of it, one after the other.
     mode : int
         Who may read it. Reports are nobody else's business.
+
+    Yields
+    ------
+    file
+        To write to, anywhere in it. Unless all goes well, nothing is left of it.
 
     Raises
     ------
@@ -45,7 +57,7 @@ def write_pieces(path: Path, pieces: Iterable[bytes], mode: int = _PRIVATE) -> N
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.writelines(pieces)
+                yield file
                 file.flush()
                 if mode != _PRIVATE:
                     os.fchmod(file.fileno(), mode)

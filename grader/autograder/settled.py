@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable
+from typing import BinaryIO
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 _SETUP = """\
@@ -29,22 +29,26 @@ cp "$result" /autograder/results/results.json
 """
 
 
-def settled_zip(results: Mapping[str, bytes]) -> bytes:
-    """Return the zip; a submission without a result fails to run, and has no zero.
+def write_settled(file: BinaryIO, results: Iterable[tuple[str, bytes]]) -> None:
+    """Write the zip; a submission without a result fails to run, and has no zero.
 
     Parameters
     ----------
-    results : mapping of str to bytes
-        Each submission's results.json by its number in Gradescope.
+    file : binary file
+        Where to.
+    results : iterable of (str, bytes)
+        Each submission's number in Gradescope, and its results.json.
     """
-    contents = {"setup.sh": _SETUP.encode(), "run_autograder": _RUN.encode()}
-    contents |= {f"results/{number}.json": data for number, data in sorted(results.items())}
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in contents.items():
-            entry = zipfile.ZipInfo(name, _DATE)
-            entry.create_system = 3
-            entry.external_attr = (0o100644 if name.startswith("results/") else 0o100755) << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, content)
-    return buffer.getvalue()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, program in (("setup.sh", _SETUP), ("run_autograder", _RUN)):
+            archive.writestr(_entry(name, 0o100755), program)
+        for number, data in results:
+            archive.writestr(_entry(f"results/{number}.json", 0o100644), data)
+
+
+def _entry(name: str, mode: int) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _DATE)
+    entry.create_system = 3
+    entry.external_attr = mode << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -79,31 +80,46 @@ class CaseStatistics(msgspec.Struct, frozen=True):
         return self.failed * (1 - (self.discrimination or 0.0))
 
 
-class _Seen(msgspec.Struct, frozen=True):
-    """One case in one submission, judged or left to a person."""
+class _Tally:
+    """What a class's results say about one case so far: a column each, so that all fit in memory.
 
-    key: str
-    item: str
-    case: CaseResult
-    rest: float | None
-    alone: bool
+    Parameters
+    ----------
+    item : str
+        Its rubric item.
+    case : CaseResult
+        The first of its results.
+    """
 
-    @property
-    def passed(self) -> bool:
-        return self.case.outcome is Outcome.PASSED
+    def __init__(self, item: str, case: CaseResult) -> None:
+        self.item = item
+        self.id = case.id
+        self.suite = case.suite
+        self.left_to_people = 0
+        self.passed = bytearray()
+        self.rest = array("d")
+        self.seconds = array("d")
+        self.alone: list[str] = []
 
-    @property
-    def judged(self) -> bool:
-        return self.case.outcome is not Outcome.NEEDS_REVIEW
+    def add(self, key: str, case: CaseResult, rest: float | None, alone: bool) -> None:
+        """Add a submission's result; rest is None where nothing else was judged."""
+        if case.outcome is Outcome.NEEDS_REVIEW:
+            self.left_to_people += 1
+            return
+        self.passed.append(case.outcome is Outcome.PASSED)
+        self.rest.append(math.nan if rest is None else rest)
+        self.seconds.append(case.seconds)
+        if alone:
+            self.alone.append(key)
 
 
-def case_statistics(entries: Sequence[Entry]) -> tuple[CaseStatistics, ...]:
+def case_statistics(entries: Iterable[Entry]) -> tuple[CaseStatistics, ...]:
     """Return the statistics of every case that was judged, in the order of the reports.
 
     Parameters
     ----------
-    entries : sequence of Entry
-        A batch's; what has no report counts nowhere.
+    entries : iterable of Entry
+        A batch's, of which one at a time is looked at; what has no report counts nowhere.
 
     Notes
     -----
@@ -112,11 +128,10 @@ def case_statistics(entries: Sequence[Entry]) -> tuple[CaseStatistics, ...]:
     the case's own item the other cases count by weight.
     """
     # A public and a hidden case may have the same id.
-    cases: dict[tuple[str, Suite, str], list[_Seen]] = {}
+    tallies: dict[tuple[str, Suite, str], _Tally] = {}
     for entry in entries:
-        for seen in _seen(entry):
-            cases.setdefault((seen.item, seen.case.suite, seen.case.id), []).append(seen)
-    return tuple(_of_case(seen) for seen in cases.values() if any(one.judged for one in seen))
+        _add(entry, tallies)
+    return tuple(_statistics(tally) for tally in tallies.values() if tally.passed)
 
 
 def suspicious_first(found: Sequence[CaseStatistics]) -> tuple[CaseStatistics, ...]:
@@ -164,21 +179,20 @@ def point_biserial(passed: Sequence[bool], rest: Sequence[float]) -> float | Non
     return max(-1.0, min(1.0, apart / spread * math.sqrt(share * (1 - share))))
 
 
-def _seen(entry: Entry) -> list[_Seen]:
+def _add(entry: Entry, tallies: dict[tuple[str, Suite, str], _Tally]) -> None:
     items = entry.report.items if entry.report is not None else ()
     points = {item.id: item.points for item in items if item.points is not None}
     most = {item.id: item.max_points for item in items if item.id in points}
-    found = []
     for item in items:
         others = math.fsum(value for id_, value in points.items() if id_ != item.id)
         could = math.fsum(value for id_, value in most.items() if id_ != item.id)
         lost = sum(case.outcome in _FAILED for case in item.cases)
         for case in item.cases:
             if case.outcome in _SEEN:
-                rest = _rest(item, case, others, could)
+                place = (item.id, case.suite, case.id)
+                tally = tallies.get(place) or tallies.setdefault(place, _Tally(item.id, case))
                 alone = lost == 1 and case.outcome in _FAILED
-                found.append(_Seen(entry.key, item.id, case, rest, alone))
-    return found
+                tally.add(entry.key, case, _rest(item, case, others, could), alone)
 
 
 def _rest(item: ItemResult, case: CaseResult, others: float, could: float) -> float | None:
@@ -194,27 +208,29 @@ def _rest(item: ItemResult, case: CaseResult, others: float, could: float) -> fl
     return (others + item.max_points * passed / whole) / left if left > 0 else None
 
 
-def _of_case(found: Sequence[_Seen]) -> CaseStatistics:
-    seen = [one for one in found if one.judged]
-    passed = sum(one.passed for one in seen)
-    with_rest = [(one.passed, one.rest) for one in seen if one.rest is not None]
-    discrimination = point_biserial([yes for yes, _ in with_rest], [rest for _, rest in with_rest])
+def _statistics(tally: _Tally) -> CaseStatistics:
+    count, passed = len(tally.passed), sum(tally.passed)
+    known = [
+        (bool(yes), rest)
+        for yes, rest in zip(tally.passed, tally.rest, strict=True)
+        if not math.isnan(rest)
+    ]
+    discrimination = point_biserial([yes for yes, _ in known], [rest for _, rest in known])
     undefined = ""
     if discrimination is None:
         undefined = "same rest"
-        if passed in (0, len(seen)):
+        if passed in (0, count):
             undefined = "all pass" if passed else "none pass"
-    seconds = [one.case.seconds for one in seen]
     return CaseStatistics(
-        item=seen[0].item,
-        id=seen[0].case.id,
-        suite=seen[0].case.suite,
+        item=tally.item,
+        id=tally.id,
+        suite=tally.suite,
         passed=passed,
-        failed=len(seen) - passed,
-        left_to_people=len(found) - len(seen),
+        failed=count - passed,
+        left_to_people=tally.left_to_people,
         discrimination=discrimination,
         undefined=undefined,
-        median_seconds=statistics.median(seconds),
-        max_seconds=max(seconds),
-        alone=tuple(one.key for one in seen if one.alone),
+        median_seconds=statistics.median(tally.seconds),
+        max_seconds=max(tally.seconds),
+        alone=tuple(tally.alone),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from grader.atomic_file import write_atomically
-from grader.batch.folder.candidates import candidates_of
+from grader.atomic_file import write_atomically, writing
+from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.folder.candidates import candidates_of, graded_reports
 from grader.cli.console import log
 from grader.cli.export_gradescope import gradescope, gradescope_autograder
 from grader.errors import ConfigurationError
 from grader.lab import find_project
+from grader.model import Report
 from grader.plain_text import printable
 from grader.report.lms.columns import Layout, canvas_layout, moodle_layout, plain_layout
-from grader.report.lms.feedback import feedback_zip
-from grader.report.lms.filling import Candidate, Fate, Filled, Filling, fill
+from grader.report.lms.feedback import write_feedback
+from grader.report.lms.filling import Fate, Filled, Filling, fill
 from grader.report.lms.sheet import Sheet, SheetError
 
 FEEDBACK = "feedback.zip"
@@ -121,13 +123,17 @@ def _export(
     lab_name = find_project().lab.lab.name
     read = _read(sheet)
     layout = layout_of(read)
-    candidates = candidates_of(folder, lab_name)
+    batch = BatchFolder(folder)
+    candidates = candidates_of(batch, lab_name)
     filling = fill(read, layout, candidates)
     _show(filling, sheet)
     for remark in layout.remarks:
         log(remark)
     if apply:
-        _write(filling, candidates, sheet, out, lab_name)
+        settled = {line.key for line in filling.lines if line.fate in (Fate.CHANGED, Fate.SAME)}
+        graded = [one for one in candidates if one.grade.key in settled]
+        reports = ((one.grade.key, report) for one, report in graded_reports(batch, graded))
+        _write(filling, reports, sheet, out, lab_name)
     else:
         log("Nothing was written. Run it again with --apply to write.")
     if not filling.complete and not partial:
@@ -148,7 +154,7 @@ def _read(sheet: Path) -> Sheet:
 
 
 def _write(
-    filling: Filling, candidates: Sequence[Candidate], sheet: Path, out: Path, lab_name: str
+    filling: Filling, reports: Iterable[tuple[str, Report]], sheet: Path, out: Path, lab_name: str
 ) -> None:
     target = out / sheet.name
     if target.resolve() == sheet.resolve():
@@ -156,9 +162,8 @@ def _write(
             f"{target} is the sheet that was downloaded, and it would be lost.",
             "Name another folder with --out.",
         )
-    settled = {line.key for line in filling.lines if line.fate in (Fate.CHANGED, Fate.SAME)}
-    entries = [one.entry for one in candidates if one.entry.key in settled]
-    write_atomically(out / FEEDBACK, feedback_zip(entries, lab_name))
+    with writing(out / FEEDBACK) as file:
+        write_feedback(file, reports, lab_name)
     write_atomically(target, filling.data)
     log(f"wrote {target} and {out / FEEDBACK}")
 

@@ -9,18 +9,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from grader.atomic_file import write_atomically
+from grader.atomic_file import write_atomically, writing
 from grader.autograder.bundle import asked_for, bundle
 from grader.autograder.settings import Settings
-from grader.autograder.settled import settled_zip
-from grader.batch.folder.candidates import candidates_of
+from grader.autograder.settled import write_settled
+from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.folder.candidates import candidates_of, graded_reports
 from grader.cli.console import log
 from grader.cli.grade import chosen_items
 from grader.dataset.store import find_dataset
 from grader.errors import ConfigurationError
 from grader.lab import find_project
 from grader.plain_text import printable
-from grader.report.lms.filling import grade_text, is_late, why_no_grade
+from grader.report.lms.grade import score_text
 from grader.report.lms.results_json import results_json
 from grader.roster import read_roster
 
@@ -44,30 +45,35 @@ def gradescope(*, folder: Path, out: Path, apply: bool, partial: bool) -> None:
     Gradescope takes no grades for a programming assignment from a sheet. Upload the zip as the
     assignment's autograder and regrade all submissions: each gets its own result.
     """
-    candidates = candidates_of(folder, find_project().lab.lab.name)
+    batch = BatchFolder(folder)
+    candidates = candidates_of(batch, find_project().lab.lab.name)
     table = Table(title="Grades for Gradescope", title_justify="left")
     for name in ("submission", "student", "grade", "what happens"):
         table.add_column(name, justify="right" if name == "grade" else "left")
-    results = {}
+    graded = {}
     for one in candidates:
         number = one.person.ids.get("gradescope", "")
-        why = why_no_grade(one.entry) if number else "it is no submission of Gradescope's"
+        why = one.grade.why if number else "it is no submission of Gradescope's"
         who = printable(", ".join(one.person.names[:1]), _NARROW)
-        grade = ""
-        if not why and one.entry.report is not None:
-            results[number] = results_json(one.entry.report)
-            grade = grade_text(one.entry.report)
+        score = ""
+        if not why and one.grade.score is not None:
+            graded[number] = one
+            score = score_text(one.grade.score)
         said = Text(f"held back: {why}", style="magenta") if why else Text("handed out")
-        key = f"{one.entry.key} (late)" if is_late(one.entry) else one.entry.key
-        table.add_row(Text(printable(key, _NARROW)), Text(who), grade, said)
+        key = f"{one.grade.key} (late)" if one.grade.late else one.grade.key
+        table.add_row(Text(printable(key, _NARROW)), Text(who), score, said)
     Console().print(table)
-    log(f"{len(results)} handed out, {len(candidates) - len(results)} held back")
+    log(f"{len(graded)} handed out, {len(candidates) - len(graded)} held back")
     if apply:
-        write_atomically(out, settled_zip(results))
+        in_order = [graded[number] for number in sorted(graded)]
+        reports = graded_reports(batch, in_order)
+        results = ((one.person.ids["gradescope"], results_json(of)) for one, of in reports)
+        with writing(out) as file:
+            write_settled(file, results)
         log(f"wrote {out}")
     else:
         log("Nothing was written. Run it again with --apply to write.")
-    if len(results) < len(candidates) and not partial:
+    if len(graded) < len(candidates) and not partial:
         raise click.exceptions.Exit(1)
 
 

@@ -41,7 +41,7 @@ def stats(*, folder: Path, everything: bool, as_json: bool) -> None:
     Suspicious cases come first: those that many fail who are good otherwise. "alone" counts the
     submissions that lost nothing else of the item.
     """
-    found = suspicious_first(case_statistics(BatchFolder(folder).entries()))
+    found = suspicious_first(case_statistics(BatchFolder(folder).one_by_one()))
     if as_json:
         click.echo(_document(found))
         return

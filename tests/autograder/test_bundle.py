@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from grader.autograder.bundle import bundle, needed_names, needed_of
 from grader.autograder.settings import Settings
-from grader.autograder.settled import settled_zip
+from grader.autograder.settled import write_settled
 from grader.cli.main import main
 from grader.lab import Project
 
@@ -70,7 +70,9 @@ def test_the_same_sources_give_the_same_bytes(project: Project) -> None:
 
 
 def test_results_that_are_settled_are_handed_out_by_number() -> None:
-    archive = zipfile.ZipFile(io.BytesIO(settled_zip({"17": b"{}"})))
+    buffer = io.BytesIO()
+    write_settled(buffer, [("17", b"{}")])
+    archive = zipfile.ZipFile(buffer)
     assert archive.namelist() == ["setup.sh", "run_autograder", "results/17.json"]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -174,3 +176,22 @@ def test_the_point_biserial_correlation_is_numpy_s(pairs: list[tuple[bool, float
     else:
         expected = np.corrcoef(np.array(passed, float), np.array(rest))[0, 1]
         assert found == pytest.approx(expected, abs=1e-7)
+
+
+def test_however_large_the_class_little_of_it_is_kept() -> None:
+    large = 100_000
+
+    def a_class() -> Iterator[Entry]:
+        for n in range(100):
+            said = (f"{n}" * large,)
+            case = CaseResult("x", Suite.HIDDEN, F if n % 2 else P, 1.0, diagnostics=said)
+            yield entry(f"student-{n}", ItemResult("x", "", 10, P, points=10.0, cases=(case,)))
+
+    tracemalloc.start()
+    try:
+        (found,) = case_statistics(a_class())
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (found.passed, found.failed) == (50, 50)
+    assert most < 10 * large

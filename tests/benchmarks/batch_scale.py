@@ -12,9 +12,12 @@ Then classes of which every item was judged are run again with nothing changed. 
 without hours of training, a right example and the template are graded once, with short trainings,
 and what was found is put into the cache under the keys of copies of them that differ in a comment.
 
-Last, such classes are regraded: once with nothing changed, then with other results in the cache, in
+Such classes are regraded: once with nothing changed, then with other results in the cache, in
 which every case of every submission ends otherwise, and that is applied. Nothing is run, so that
 the memory is what is held of the class's reports, old and new.
+
+Last, such classes are handed over: a person looks at all that waits and decides on some of it, the
+statistics are printed, and the grades go into Canvas's gradebook, shown first and then written.
 
 Memory is looked at ten times a second: the resident set of the batch's own process at its largest,
 and the sum over it and all its descendants of what each has to itself and its share of what they
@@ -26,95 +29,51 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
+import re
+import signal
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+import urllib.parse
+import urllib.request
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from threading import Thread
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import contextlib
+
 import msgspec
 
+from grader.batch.finish import refresh
 from grader.batch.folder.batch_folder import BatchFolder
-from grader.batch.folder.manifest import Manifest
 from grader.batch.regrade.apply import apply
 from grader.batch.regrade.prepare import prepare
 from grader.batch.results.cache import ResultCache
-from grader.batch.results.content_key import content_keys
-from grader.batch.results.reading import reading_of
-from grader.batch.runner import Settings, Watcher, grade_batch
-from grader.batch.source.enrolment import enrol
-from grader.batch.source.handed import read_source
-from grader.dataset.store import demo_dataset
-from grader.demo import EXAMPLES, example_files, zip_files
-from grader.intake import read_archive
+from grader.batch.runner import Settings, Watcher
+from grader.cli.main import main as grader
 from grader.lab import Project, find_project
-from grader.model import Judged, Outcome
-from grader.pipeline import Plan, grade
+from grader.model import Outcome
+from grader.overrides import Override, write_overrides
+from grader.pipeline import Plan
 from grader.sandbox.process import ProcessSandbox
+from grader.service.server import serve_review
 from grader.suite.implementations import right_solution
+from tests.benchmarks.made_class import (
+    SEED,
+    Known,
+    judge_examples,
+    keep,
+    otherwise,
+    quick_plan,
+    run_batch,
+    write_archives,
+    write_class,
+)
+from tests.benchmarks.watched import Took, watched
 
 ITEMS = ("structure", "relu")
-SEED = 1
-PAUSE = 0.1
-LAB = "LAB3"
-
-
-class Took(NamedTuple):
-    """What a batch took: seconds, and bytes at its largest."""
-
-    wall: float
-    cpu: float
-    own: int
-    together: int
-
-
-def watched(run: Callable[[], object]) -> Took:
-    """Run in a fork and look at its memory, and its descendants', meanwhile."""
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    child = os.fork()
-    if child == 0:
-        try:
-            run()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    own = together = 0
-    while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        own = max(own, _kib(Path(f"/proc/{child}/status"), "VmHWM"))
-        family = _family(child)
-        together = max(together, sum(_kib(Path(f"/proc/{p}/smaps_rollup"), "Pss") for p in family))
-        time.sleep(PAUSE)
-    wall = time.monotonic() - started
-    _, status = os.waitpid(child, 0)
-    if status != 0:
-        raise SystemExit("a batch ended early")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Took(wall, cpu, own << 10, together << 10)
-
-
-def _kib(path: Path, name: str) -> int:
-    try:
-        lines = path.read_text().splitlines()
-    except OSError:  # It has ended.
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), 0)
-
-
-def _family(process: int) -> list[int]:
-    family = [process]
-    for member in family:
-        for task in Path(f"/proc/{member}/task").glob("*/children"):
-            try:
-                family += map(int, task.read_text().split())
-            except OSError:
-                continue
-    return family
+DECISIONS = 5
 
 
 def first_time(plan: Plan, size: int, jobs: int) -> tuple[Took, Took]:
@@ -125,10 +84,6 @@ def first_time(plan: Plan, size: int, jobs: int) -> tuple[Took, Took]:
         cache = ResultCache(place / "cache")
         batch = partial(run_batch, archives, place / "out", plan, cache, jobs)
         return watched(batch), watched(batch)
-
-
-Known = list[dict[str, Judged]]
-"""What was found of each example, by item."""
 
 
 def from_kept(plan: Plan, size: int, jobs: int, known: Known) -> Took:
@@ -163,85 +118,88 @@ def regraded(plan: Plan, size: int, jobs: int, known: Known) -> tuple[Took, Took
         return same, watched(partial(regrade, size)), watched(partial(apply, folder, plan.project))
 
 
-def otherwise(known: dict[str, Judged]) -> dict[str, Judged]:
-    """Turn every case's outcome around."""
-    other = {Outcome.PASSED: Outcome.FAILED, Outcome.FAILED: Outcome.PASSED}
-    found = {}
-    for id_, judged in known.items():
-        cases = tuple(
-            msgspec.structs.replace(case, outcome=other.get(case.outcome, case.outcome))
-            for case in judged.result.cases
-        )
-        result = msgspec.structs.replace(judged.result, cases=cases)
-        found[id_] = msgspec.structs.replace(judged, result=result)
-    return found
-
-
-def write_class(place: Path, plan: Plan, size: int) -> Path:
-    """Write a class of right and wrong examples in turn."""
-    examples = [example_files(plan.project, example) for example in EXAMPLES[:2]]
-    return write_archives(place, examples, size)
-
-
-def keep(archives: Path, plan: Plan, cache: ResultCache, known: Known) -> None:
-    """Put what was found of the examples into the cache, for each of their copies."""
-    for number, path in enumerate(sorted(archives.iterdir())):
-        reading = reading_of(read_archive(path, plan.project.lab))
-        judged = known[number % len(known)]
-        for item, key in content_keys(reading, plan, plan.items).items():
-            cache.save(key, judged[item])
-
-
-def judge_examples(plan: Plan, count: int) -> Known:
-    """Grade examples, a right one and a wrong one; return what was found by item."""
-    found = []
+def handed_over(plan: Plan, size: int, jobs: int, known: Known) -> tuple[Took, Took, Took, Took]:
+    """Review a class, then print its statistics, then export it: shown, and written."""
     with tempfile.TemporaryDirectory() as name:
-        for example in EXAMPLES[:count]:
-            path = Path(name) / example.archive
-            path.write_bytes(zip_files(example_files(plan.project, example), None))
-            graded = grade(path, plan)
-            found.append(
-                {
-                    item.id: Judged(item, {name: graded.artefacts[name] for name in item.artefacts})
-                    for item in graded.report.items
-                    if item.id in plan.items
-                }
-            )
-    return found
+        place = Path(name)
+        cache = ResultCache(place / "cache")
+        archives = write_class(place, plan, size)
+        keep(archives, plan, cache, known)
+        watched(partial(run_batch, archives, place / "out", plan, cache, jobs))
+        reviewed = watched(partial(review, place / "out", plan.project))
+        decide_on_plots(BatchFolder(place / "out"), plan.project)
+        sheet = write_gradebook(place, archives)
+        words = ("export", "canvas", place / "out", "--sheet", sheet, "--out", place / "handover")
+        return (
+            reviewed,
+            watched(partial(command, "stats", place / "out")),
+            watched(partial(command, *words)),
+            watched(partial(command, *words, "--apply")),
+        )
 
 
-def write_archives(place: Path, examples: list[dict[str, bytes]], size: int) -> Path:
-    """Write so many archives, in turn of each example, that differ in a comment."""
-    folder = place / "archives"
-    folder.mkdir()
-    for number in range(size):
-        files = examples[number % len(examples)]
-        own = files["layers/relu.py"] + b"# %d\n" % number
-        name = "".join(chr(ord("A") + int(digit)) for digit in f"{number:04}")
-        data = zip_files({**files, "layers/relu.py": own}, None)
-        (folder / f"STUDENT_{name}_{LAB}.zip").write_bytes(data)
-    return folder
+def command(*words: str | Path) -> None:
+    """Do what `grader` does once its modules are loaded, and say nothing."""
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    grader([str(word) for word in words], standalone_mode=False)
 
 
-def run_batch(archives: Path, out: Path, plan: Plan, cache: ResultCache, jobs: int) -> None:
-    """Do what `grader batch` does once its modules are loaded."""
-    found = read_source(archives, plan.project.lab, out / "archives")
-    handed = enrol(found.handed, None, plan.project.lab.lab.name).handed
-    manifest = Manifest(
-        source=archives, sandbox="process", items=tuple(plan.items), seed=SEED, handed=handed
-    )
-    entries = grade_batch(manifest, plan, BatchFolder(out), cache, Settings(jobs), Watcher())
-    if any(entry.needs_regrade for entry in entries):
-        raise RuntimeError("something could not be graded")
+def review(folder: Path, project: Project) -> None:
+    """Look at all that waits, and accept the first proposals, as a browser would."""
+
+    def person(address: str) -> None:
+        try:
+            opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            here = address.partition("/?")[0]
+            page = opener.open(address).read().decode()
+            path = re.search(r'href="([^"]*)" data-key="Enter"', page)[1]  # type: ignore[index]
+            for _ in range(DECISIONS):
+                page = opener.open(here + path).read().decode()
+                form = dict(re.findall(r'name="(sha256|seen)" value="([^"]*)"', page))
+                form |= {"show": "waiting", "act": "accept", "who": "somebody"}
+                action = re.search(r'action="([^"]*)"', page)[1]  # type: ignore[index]
+                data = urllib.parse.urlencode(form).encode()
+                answer = opener.open(urllib.request.Request(here + action, data, {"Origin": here}))
+                path = urllib.parse.urlsplit(answer.url).path
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        serve_review(
+            folder, project, "somebody", 0, lambda at: Thread(target=person, args=[at]).start()
+        )
+    kept = len(BatchFolder(folder).overrides())
+    if kept != DECISIONS:
+        raise RuntimeError(f"{kept} decisions were kept, not {DECISIONS}")
 
 
-def quick_plan(project: Project) -> Plan:
-    """Return a plan for all items, on small data, with short trainings of the reference."""
-    settings = msgspec.structs.replace(project.lab.baseline, epochs=2, runs=2, hidden=20)
-    lab = msgspec.structs.replace(project.lab, baseline=settings)
-    items = tuple(line.id for line in lab.rubric)
-    quick = msgspec.structs.replace(project, lab=lab)
-    return Plan(quick, ProcessSandbox(), SEED, items, demo_dataset())
+def decide_on_plots(folder: BatchFolder, project: Project) -> None:
+    """Have a person decide on all plots that wait."""
+    when = "2026-11-20T10:00:00+00:00"
+    waiting = [
+        Override(
+            entry.report.submission.sha256, item.id, item.max_points, "x", when, "x", entry.key
+        )
+        for entry in folder.outlines()
+        if entry.report is not None
+        for item in entry.report.items
+        if item.outcome is Outcome.NEEDS_REVIEW
+    ]
+    write_overrides(folder.overrides_path, (*folder.overrides(), *waiting))
+    refresh(folder, project)
+
+
+def write_gradebook(place: Path, archives: Path) -> Path:
+    """Write what Canvas would export of the class."""
+    lines = ["Student,ID,SIS User ID,SIS Login ID,Section,LAB3 (4711)"]
+    for number, path in enumerate(sorted(archives.iterdir())):
+        first, last, _ = path.stem.split("_")
+        lines.append(f'"{last.title()}, {first.title()}",{number},,,A,')
+    sheet = place / "gradebook.csv"
+    sheet.write_text("\n".join(lines) + "\n")
+    return sheet
 
 
 def show_first_time(project: Project, sizes: list[int], jobs: int) -> None:
@@ -286,12 +244,27 @@ def show_regraded(quick: Plan, known: Known, sizes: list[int], jobs: int) -> Non
         print(f"{size:11}   {'   '.join(columns)}", flush=True)
 
 
+def show_handed_over(quick: Plan, known: Known, sizes: list[int], jobs: int) -> None:
+    """Measure and print memory while a class is reviewed, summed up and exported."""
+    print("the same class handed over, all items; own RSS, and CPU for each submission")
+    print(
+        f"submissions   review, {DECISIONS} decided       stats                   "
+        "export, shown           export, written"
+    )
+    for size in sizes:
+        columns = (
+            f"{took.own / 2**20:4.0f} MB {took.cpu / size * 1e3:6.1f} ms CPU"
+            for took in handed_over(quick, size, jobs, known)
+        )
+        print(f"{size:11}   {'   '.join(columns)}", flush=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--sizes", default="10,100,1000")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--only", choices=("first", "unchanged", "regrade"))
+    parser.add_argument("--only", choices=("first", "unchanged", "regrade", "handover"))
     arguments = parser.parse_args()
     sizes = [int(size) for size in arguments.sizes.split(",")]
     project, jobs = find_project(), arguments.jobs
@@ -300,11 +273,13 @@ def main() -> None:
     if arguments.only == "first":
         return
     quick = quick_plan(project)
-    known = judge_examples(quick, 2)
+    known = judge_examples(quick)
     if arguments.only in (None, "unchanged"):
         show_unchanged(quick, known, sizes, jobs)
     if arguments.only in (None, "regrade"):
         show_regraded(quick, known, sizes, jobs)
+    if arguments.only in (None, "handover"):
+        show_handed_over(quick, known, sizes, jobs)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,9 @@ from grader.model import (
     SuiteStamp,
 )
 from grader.report.lms.columns import canvas_layout, moodle_layout, plain_layout
-from grader.report.lms.feedback import feedback_stem, feedback_zip
+from grader.report.lms.feedback import feedback_stem, write_feedback
 from grader.report.lms.filling import Candidate, Fate, Filling, fill
+from grader.report.lms.grade import grade_of
 from grader.report.lms.results_json import results_json
 from grader.report.lms.sheet import Sheet
 from grader.roster import Person
@@ -84,7 +85,7 @@ def report_of(lms: dict[str, str] | None = None, **outcomes: Outcome) -> Report:
 def candidate(
     key: str, *names: str, ids: dict[str, str] | None = None, report: Report | None = None
 ) -> Candidate:
-    return Candidate(Entry(key, "x.zip", report), Person(ids or {}, names))
+    return Candidate(grade_of(Entry(key, "x.zip", report)), Person(ids or {}, names))
 
 
 GRADED = report_of(relu=Outcome.PARTIAL)
@@ -248,13 +249,15 @@ def test_feedback_has_the_names_of_the_download_and_nothing_for_staff() -> None:
     canvas = {"lms": "canvas", "user_id": "1", "attachment_id": "2", "file": "doejane_1_2_x-1.zip"}
     moodle = {"lms": "moodle", "participant": "7", "folder": "Jane Doe_7_assignsubmission_file_"}
     hostile = {"lms": "canvas", "file": "../..\\x.zip"}
-    entries = [
-        Entry(f"key{n}", "x.zip", report_of(lms, relu=Outcome.FAILED))
+    reports = [
+        (f"key{n}", report_of(lms, relu=Outcome.FAILED))
         for n, lms in enumerate([canvas, moodle, hostile, None])
     ]
-    data = feedback_zip([*entries, Entry("gone", "x.zip", None)], "LAB3")
-    assert data == feedback_zip(entries, "LAB3")
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+    first, second = io.BytesIO(), io.BytesIO()
+    write_feedback(first, reports, "LAB3")
+    write_feedback(second, reports, "LAB3")
+    assert first.getvalue() == second.getvalue()
+    with zipfile.ZipFile(first) as archive:
         names = archive.namelist()
         assert names[::2] == [
             "doejane_1_2_x-1.html",
@@ -280,7 +283,7 @@ def test_canvas_finds_its_students_again_by_the_names_of_feedback_files(
     file = f"{sort}{'_LATE' if late else ''}_{user}_{attachment}_{chosen}.zip"
     downloaded = read_canvas_name(file)
     assert downloaded is not None
-    stem = feedback_stem(Entry("key", "x.zip", report_of(downloaded.lms)))
+    stem = feedback_stem("key", report_of(downloaded.lms))
     returned = read_canvas_name(f"{stem}.html")
     assert returned is not None
     assert (returned.user, returned.attachment) == (user, attachment)
@@ -291,7 +294,7 @@ def test_so_does_moodle_by_folders(name: str, participant: str, tail: str) -> No
     folder = f"{name}_{participant}_assignsubmission_file{tail}"
     downloaded = read_moodle_name(folder)
     assert downloaded is not None
-    stem = feedback_stem(Entry("key", "x.zip", report_of(downloaded.lms)))
+    stem = feedback_stem("key", report_of(downloaded.lms))
     assert stem == f"{folder}/feedback"
 
 
