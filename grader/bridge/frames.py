@@ -6,6 +6,7 @@ import select
 import socket
 import struct
 import time
+from collections.abc import Callable
 
 HEADER = struct.Struct(">I")
 _HEADER_SIZE = HEADER.size
@@ -43,6 +44,11 @@ class Stream:
     cap : int
         Longest payload in bytes that is accepted. A longer one is refused when its header is
         read; memory is taken as bytes arrive, never because a header promises them.
+
+    Attributes
+    ----------
+    more_time : callable
+        Is asked for more seconds once `deadline` has passed; 0 are none.
     """
 
     def __init__(self, connection: socket.socket, cap: int) -> None:
@@ -52,6 +58,7 @@ class Stream:
         # What came with the last frame, and what goes with the next.
         self._unread = _NOTHING
         self._held = b""
+        self.more_time: Callable[[], float] = _no_more
         self._deadline: float | None = None
         self._patience = 0.0
 
@@ -182,14 +189,17 @@ class Stream:
             self._write_held()
         else:
             self._check_time()
-        try:
-            # Looking for the answer in a loop would save being woken, and cost the core that it
-            # may be computed on: there are as many runs at once as cores.
-            data = self._connection.recv(READ_SIZE)
-        except BlockingIOError:
-            raise DeadlinePassed from None
-        except OSError as error:
-            raise StreamClosed(str(error)) from None
+        while True:
+            try:
+                # Looking for the answer in a loop would save being woken, and cost the core that it
+                # may be computed on: there are as many runs at once as cores.
+                data = self._connection.recv(READ_SIZE)
+            except BlockingIOError:
+                self._prolong()
+            except OSError as error:
+                raise StreamClosed(str(error)) from None
+            else:
+                break
         if not data:
             raise StreamClosed("the other side closed the connection")
         return data
@@ -211,9 +221,16 @@ class Stream:
             return
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise DeadlinePassed
-        if left < self._patience - SLACK:
+            self._prolong()
+        elif left < self._patience - SLACK:
             self._be_patient(left)
+
+    def _prolong(self) -> None:
+        """Put the deadline off, or raise if there is no more time."""
+        seconds = self.more_time()
+        if seconds <= 0:
+            raise DeadlinePassed
+        self.deadline = time.monotonic() + seconds
 
     def _be_patient(self, seconds: float) -> None:
         """Have a read wait so long at most; 0 waits for ever."""
@@ -226,3 +243,7 @@ class Stream:
         except OSError:
             # The connection is gone; the next read or write says so.
             return
+
+
+def _no_more() -> float:
+    return 0.0

@@ -17,5 +17,7 @@ def contents(path: str) -> str:
         return ""
     try:
         return os.read(descriptor, 1 << 16).decode()
+    except ProcessLookupError:
+        return ""
     finally:
         os.close(descriptor)

@@ -172,6 +172,10 @@ class Start(Wire, frozen=True, tag="start"):
     service: str
 
 
+class TellDelay(Wire, frozen=True, tag="tell_delay"):
+    """Say how long the item process has waited for a processor since it was started."""
+
+
 class End(Wire, frozen=True, tag="end"):
     """Kill the item process and whatever it left, and say how it ended.
 
@@ -197,6 +201,18 @@ class Done(Wire, frozen=True, tag="done"):
     """The order was carried out; `problem` says why it was not."""
 
     problem: str | None = None
+
+
+class Delayed(Wire, frozen=True, tag="delayed"):
+    """How long the item process has waited for a processor.
+
+    Attributes
+    ----------
+    seconds : float
+        Without what it made itself wait by threads and processes of its own.
+    """
+
+    seconds: float
 
 
 class Ended(Wire, frozen=True, tag="ended"):
@@ -412,8 +428,8 @@ class HostRaised(Wire, frozen=True, tag="herr"):
     message: str
 
 
-Order: TypeAlias = Setup | WriteFile | Preload | Start | End
-WorkerReply: TypeAlias = Hello | Done | Ended
+Order: TypeAlias = Setup | WriteFile | Preload | Start | TellDelay | End
+WorkerReply: TypeAlias = Hello | Done | Delayed | Ended
 Request: TypeAlias = Prepare | BeginCase | New | Call | Get | Set | HostReturned | HostRaised
 Ask: TypeAlias = HostCall | HostGet | HostSet
 Reply: TypeAlias = Hello | Returned | Raised | Foresaw | Ask

@@ -15,6 +15,7 @@ from grader.bridge.channel import Channel
 from grader.bridge.faults import ProcessLost, StudentFault, StudentRaised
 from grader.bridge.foreseen import Asked, Foreseen
 from grader.bridge.frames import Stream
+from grader.bridge.made_up_time import MadeUpTime
 from grader.errors import GraderError
 from grader.model import Outcome
 
@@ -31,6 +32,9 @@ class ItemProcesses(Protocol):
             If the student's code has made that impossible.
         """
 
+    def delay_seconds(self) -> float:
+        """Return how long the item process has waited for a processor; 0 if none can tell."""
+
     def end(self, *, lost: bool) -> protocol.Ended:
         """Kill the item process and all it left behind, and say how it ended.
 
@@ -42,7 +46,7 @@ class ItemProcesses(Protocol):
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """Seconds of wall time, and how many processes an item may lose."""
+    """Seconds in which a processor could be had, and how many processes an item may lose."""
 
     case_seconds: float
     item_seconds: float
@@ -70,8 +74,9 @@ class OutsideCase(GraderError):
 class _Item:
     """What an item's cases have used up so far; they may run in several goes."""
 
-    def __init__(self, name: str, seconds: float) -> None:
+    def __init__(self, name: str, seconds: float, made_up: MadeUpTime) -> None:
         self.name = name
+        self.made_up = made_up
         self.lost = 0
         self.alone = False
         self.given_up: GivenUp | None = None
@@ -81,6 +86,19 @@ class _Item:
     def enter(self) -> None:
         """Have the item's time run."""
         self.deadline = time.monotonic() + self._seconds_left
+
+    def is_over(self) -> bool:
+        """Return whether the item's time is used up."""
+        if time.monotonic() >= self.deadline:
+            self.more_time()
+        return time.monotonic() >= self.deadline
+
+    def more_time(self) -> float:
+        """Put the end of the item's time off by what it has lost; return the seconds."""
+        seconds = self.made_up.owed()
+        if seconds:
+            self.deadline = max(self.deadline, time.monotonic()) + seconds
+        return seconds
 
     def leave(self) -> None:
         """Stop the item's time."""
@@ -152,7 +170,7 @@ class Session:
         """
         self._leave_case()
         current = self._enter(item)
-        if current.given_up is None and time.monotonic() >= current.deadline:
+        if current.given_up is None and current.is_over():
             current.given_up = GivenUp(
                 f"not tried: the item's {self._budget.item_seconds:g} s were used up by earlier "
                 "cases",
@@ -168,9 +186,14 @@ class Session:
         """Go on with an item: its losses and its time are counted over all its cases."""
         if self._item is None or self._item.name != name:
             self.end_item()
-            self._item = self._items.setdefault(name, _Item(name, self._budget.item_seconds))
+            self._item = self._items.get(name) or self._new_item(name)
             self._item.enter()
         return self._item
+
+    def _new_item(self, name: str) -> _Item:
+        seconds = self._budget.item_seconds
+        made_up = MadeUpTime(self._processes.delay_seconds, seconds)
+        return self._items.setdefault(name, _Item(name, seconds, made_up))
 
     def _leave_case(self) -> None:
         """Be done with what the last case left unanswered: it failed already, by something else."""
@@ -188,6 +211,8 @@ class Session:
     def _start_process(self, item: _Item) -> None:
         name, module = self._classes[item.name]
         stream = self._processes.start()
+        stream.more_time = item.more_time
+        item.made_up.begin()
         channel = Channel(stream, self._spellings)
         proxy.attach(channel)
         self._channel = channel

@@ -28,6 +28,7 @@ from grader.bridge.dialling import Dial, dial_at
 from grader.bridge.frames import Stream, StreamClosed
 from grader.bridge.kernel_files import contents
 from grader.bridge.preloading import Libraries
+from grader.bridge.run_delay import delay_seconds
 
 FRAME_CAP = 1 << 30
 ENDING_SECONDS, ENDING_PAUSE = 2.0, 0.002
@@ -104,6 +105,8 @@ class _Worker:
                 return self._preload(order)
             case protocol.Start():
                 return self._start(order)
+            case protocol.TellDelay():
+                return self._tell_delay()
             case protocol.End():
                 return self._end(order)
         return protocol.Done(f"unexpected order {type(order).__name__}")
@@ -147,6 +150,11 @@ class _Worker:
         os.set_blocking(readable, False)
         self._child, self._pipe = child, readable
         return protocol.Done()
+
+    def _tell_delay(self) -> protocol.Delayed:
+        if self._child is None:
+            return protocol.Delayed(0.0)
+        return protocol.Delayed(delay_seconds(self._child, neighbours=self._setup.own_pids))
 
     def _end(self, order: protocol.End) -> protocol.Ended:
         ended_by = 0

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from grader.bridge.made_up_time import MOST_TIMES
 from grader.checks.case_run import Answer, Ours, Request
 from grader.checks.collector import Subject
 from grader.checks.kept_collector import collector_for
@@ -83,7 +84,7 @@ def _ask(subject: Subject, request: Request) -> Answer:
 def _longest_run(subject: Subject) -> float:
     """Return seconds after which a run is stuck for a reason that is not the student's."""
     limits = subject.project.lab.limits
-    each = limits.item_seconds + 2 * limits.case_seconds
+    each = (1 + MOST_TIMES) * limits.item_seconds + 2 * limits.case_seconds
     return len(subject.items) * each + 4 * limits.start_seconds
 
 

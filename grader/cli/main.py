@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from grader import __version__
+from grader.bridge.made_up_time import note_stops
 from grader.cli.baseline import baseline
 from grader.cli.batch import batch
 from grader.cli.cache import cache
@@ -51,6 +52,7 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="grader")
 def main(*, debug: bool) -> None:
     """Grade and check submissions of the lab "A Neural Network from Scratch"."""
+    note_stops()
 
 
 for command in (

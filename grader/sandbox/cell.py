@@ -176,6 +176,14 @@ class Cell:
         # No student code has run in this one.
         return self._told(lambda: self._start(service))
 
+    def delay_seconds(self) -> float:
+        """Return how long the item process has waited for a processor; 0 if none can tell."""
+        with contextlib.suppress(StreamClosed, DeadlinePassed, BadFrame):
+            told = self._order(protocol.TellDelay())
+            if isinstance(told, protocol.Delayed):
+                return told.seconds
+        return 0.0
+
     def end(self, *, lost: bool = False) -> protocol.Ended:
         """Kill the item process; if the worker is gone as well, stop the whole sandbox.
 

@@ -42,6 +42,7 @@ WORKER_FILES: Final = (
     "bridge/preloading.py",
     "bridge/protocol.py",
     "bridge/relay.py",
+    "bridge/run_delay.py",
     "bridge/sealing.py",
     "bridge/services.py",
     "bridge/student_classes.py",

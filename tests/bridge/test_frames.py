@@ -346,3 +346,45 @@ def test_a_new_deadline_replaces_the_old_one(
 
     in_background(answer)
     assert bytes(stream.receive()) == b"in time"
+
+
+@pytest.mark.parametrize("late", ["reads", "writes"])
+def test_a_deadline_is_put_off_as_long_as_more_time_is_given(
+    late: str,
+    pair: tuple[socket.socket, Stream],
+    in_background: Callable[[Callable[[], object]], None],
+) -> None:
+    theirs, stream = pair
+    given = iter([0.05, 0.05, 0.05])
+    asked = threading.Event()
+
+    def more_time() -> float:
+        seconds = next(given, 0.0)
+        if not seconds:
+            asked.set()
+            return 10.0
+        return seconds
+
+    def answer() -> None:
+        assert asked.wait(10)
+        theirs.sendall(frame(b"late"))
+        while len(taken) < len(large):
+            taken.extend(theirs.recv(1 << 20))
+
+    large = frame(b"x" * CAP) * (100 if late == "writes" else 0)
+    taken = bytearray()
+    in_background(answer)
+    stream.more_time = more_time
+    stream.deadline = time.monotonic() + 0.05
+    for _ in range(100 if late == "writes" else 0):
+        stream.send(b"x" * CAP)
+    assert bytes(stream.receive()) == b"late"
+
+
+def test_no_more_time_is_asked_for_before_the_deadline(
+    pair: tuple[socket.socket, Stream],
+) -> None:
+    theirs, stream = pair
+    stream.more_time = lambda: pytest.fail("asked too early")
+    theirs.sendall(frame(b"in time"))
+    assert bytes(stream.receive()) == b"in time"

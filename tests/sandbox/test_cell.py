@@ -313,3 +313,16 @@ def test_leftovers_of_the_dead_are_found_in_both_places(
     for parent in (other, place):
         (parent / names[1]).rmdir()
     other.rmdir()
+
+
+def test_how_long_a_process_has_waited_for_a_processor_is_known(
+    sandbox: Sandbox, project: Project
+) -> None:
+    with Cell(sandbox, project.lab, {}) as cell:
+        assert cell.delay_seconds() == 0
+        stream = cell.start()
+        # Whatever is started waits a moment before it first runs.
+        assert 0 < cell.delay_seconds() < 60
+        stream.close()
+        cell.end()
+        assert cell.delay_seconds() == 0

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from grader.baseline.measure import baseline_widths
 from grader.bridge.faults import BrokenProtocol, StudentFault, StudentRaised
+from grader.bridge.made_up_time import MadeUpTime
 from grader.bridge.service_client import ServiceClient
 from grader.checks.better_cifar.desk import REACH, Desk, TestImages
 from grader.checks.better_cifar.measuring import Described, Way, answered, predicted
@@ -163,11 +164,15 @@ class _Trainer:
         self._said = ""
         self._networks: list[Measured] = []
         self._figures: tuple[bytes, ...] = ()
+        self._made_up = MadeUpTime(cell.delay_seconds, lab.training.wall_seconds)
+        self._deadline = 0.0
 
     def train(self) -> Training:
         client: ServiceClient | None = None
         try:
             stream = self._cell.start("training")
+            stream.more_time = self._more_time
+            self._made_up.begin()
             seconds = self._lab.limits.start_seconds
             client = ServiceClient(stream, "training", REACH, seconds, self._desk)
             self._run_script(client)
@@ -221,13 +226,13 @@ class _Trainer:
 
     def _measure(self, client: ServiceClient) -> None:
         """Measure the networks, the most promising first, as long as there is time for it."""
-        deadline = time.monotonic() + self._lab.training.measure_seconds
+        self._deadline = time.monotonic() + self._lab.training.measure_seconds
         found = _converted(client.call("networks", seconds=QUESTION_SECONDS), list[Described])
         order = sorted(range(len(found)), key=lambda n: -(found[n].score or 0.0))
         for number in order[:MOST_NETWORKS]:
             network = found[number]
             split = self._split(network)
-            if split is None or time.monotonic() > deadline:
+            if split is None or self._is_over():
                 self._networks.append(Measured(network, network.seed or 0, None))
                 continue
             asked_itself = network.transformed and self._shown is TestImages.REAL
@@ -240,6 +245,19 @@ class _Trainer:
             correct = (got[1] == split.test_y).astype(np.uint8).tobytes()
             given = is_given(network, split, self._lab.baseline)
             self._networks.append(Measured(network, seed, got[0], correct, given))
+
+    def _is_over(self) -> bool:
+        """Return whether the time for measuring is used up."""
+        if time.monotonic() > self._deadline:
+            self._more_time()
+        return time.monotonic() > self._deadline
+
+    def _more_time(self) -> float:
+        """Put the end of the measuring off by what was lost; return the seconds."""
+        seconds = self._made_up.owed()
+        if seconds:
+            self._deadline = max(self._deadline, time.monotonic()) + seconds
+        return seconds
 
     def _seed(self, network: Described) -> int:
         """Return the seed that a network says it was trained with, if it was handed out."""
