@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from grader.bridge import protocol, values
+from grader.bridge.protocol import COPY, DEEP_COPY
 
 # What a host object's exception becomes here. Code such as `hasattr(layer, "W")` or
 # `try: layer.update_param() except TypeError:` must meet the type it would meet in-process.
@@ -20,6 +22,7 @@ HOST_EXCEPTIONS: dict[str, type[Exception]] = {
 
 Ask = Callable[..., Any]
 """Takes a kind of message and its fields but the number."""
+_NOTHING = protocol.Dict([], [])
 
 
 class HostObject:
@@ -45,6 +48,17 @@ class HostObject:
             object.__setattr__(self, name, value)
             return
         self._ask(protocol.HostSet, wire.handle, name, values.to_wire(value, self._handle))
+
+    def __copy__(self) -> HostObject:
+        made: HostObject = self._ask(protocol.HostCall, self._wire.handle, COPY, [], _NOTHING)
+        made.__dict__.update(self.__dict__)
+        return made
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> HostObject:
+        made: HostObject = self._ask(protocol.HostCall, self._wire.handle, DEEP_COPY, [], _NOTHING)
+        memo[id(self)] = made
+        made.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return made
 
 
 def make_host_object(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
 from grader.bridge import protocol
 from grader.bridge.frames import BadFrame
+from grader.bridge.protocol import COPY, DEEP_COPY
 
 LARGEST_REGISTRY = 10_000
+_COPIES = {COPY: copy.copy, DEEP_COPY: copy.deepcopy}
 
 
 @dataclass(frozen=True)
@@ -19,15 +22,19 @@ class Reach:
     ----------
     methods, attributes : frozenset of str
         All others, such as the expected values that a spy keeps, stay on the trusted side.
+    copies : bool
+        Whether it may have copies made of them, which are as far in its reach.
     """
 
     methods: frozenset[str]
     attributes: frozenset[str] = frozenset()
+    copies: bool = False
 
 
 LAYER_REACH = Reach(
     methods=frozenset({"forward", "backward", "update_param"}),
     attributes=frozenset({"W", "b", "x", "y", "t", "W_grad", "b_grad"}),
+    copies=True,
 )
 """All within reach."""
 
@@ -85,7 +92,9 @@ class HostRegistry:
         return self._objects[number]
 
     def call(self, number: int, method: str, args: list[Any], kwargs: dict[str, Any]) -> object:
-        """Call a method within reach."""
+        """Call a method within reach, or make a copy."""
+        if method in _COPIES and self._reach.copies:
+            return _COPIES[method](self.find(number))
         target, name = self.find(number), self._name(method)
         if name not in self._reach.methods:
             raise AttributeError(f"this object has no method {method[:60]!r}")

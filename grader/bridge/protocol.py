@@ -367,6 +367,10 @@ class Raised(Wire, frozen=True, tag="err"):
     mutated: list[Mutation] = []
 
 
+COPY, DEEP_COPY = "__copy__", "__deepcopy__"
+"""What `HostCall` may ask for beside a host object's methods: another one, as `copy` makes it."""
+
+
 class HostCall(Wire, frozen=True, tag="hcall"):
     """Call a host object's method."""
 

@@ -137,6 +137,8 @@ def to_wire(
             return handle(value)
     except Unwirable:
         return handle(value)
+    if isinstance(value, float):
+        return float(value)
     if depth < MAX_DEPTH:
         if kind is list or kind is tuple:
             items = [to_wire(item, handle, arrays, depth + 1) for item in value]  # type: ignore[attr-defined]

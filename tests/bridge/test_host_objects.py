@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from grader.bridge import protocol
 from grader.bridge.faults import StudentRaised
 from grader.bridge.foreseen import MOST_BYTES, Foreseen
+from grader.bridge.host_registry import HostRegistry, Reach
 
 if TYPE_CHECKING:
     from tests.bridge.conftest import Student
@@ -144,6 +146,45 @@ def test_whole_attributes_of_a_spy_can_be_set(fit: Callable[..., Any]) -> None:
     spy = Spy()
     fit("x.W = x.W - 0.5 * x.W_grad", spy)
     assert spy.W.tolist() == [[-0.5, -1.5], [-1.5, -0.5]]
+
+
+def test_a_copy_is_a_spy_as_copy_makes_it(fit: Callable[..., Any]) -> None:
+    """A network may keep its best layers."""
+    spy = Spy()
+    told = fit(
+        "import copy\n"
+        "x.notes = [1]\n"
+        "near, far, both = copy.copy(x), copy.deepcopy(x), copy.deepcopy([x, x])\n"
+        "x.W = x.W * 5\n"
+        "far.notes.append(2)\n"
+        "for layer in (x, near, far):\n"
+        "    layer.forward(y)\n"
+        "return [x.W[0, 0], near.W[0, 0], far.W[0, 0], near.notes is x.notes, x.notes, far.notes,\n"
+        "        isinstance(far, FullLayer), both[0] is both[1], near is x,\n"
+        "        hasattr(near, 'expected')]",
+        spy,
+        X,
+    )
+    assert told == [5.0, 1.0, 1.0, True, [1], [1, 2], True, True, False, False]
+    # The copy that is not deep shares the list of calls.
+    assert len(spy.calls) == 2
+
+
+def test_what_is_not_a_layer_is_not_copied() -> None:
+    registry = HostRegistry({}, Reach(methods=frozenset({"data"})))
+    registry.register(Spy())
+    for name in (protocol.COPY, protocol.DEEP_COPY):
+        with pytest.raises(AttributeError):
+            registry.call(0, name, [], {})
+
+
+def test_a_copy_that_cannot_be_made_raises_in_student_code(fit: Callable[..., Any]) -> None:
+    class Single(Spy):
+        def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+            raise TypeError("there is one of these")
+
+    body = "import copy\ntry:\n    copy.deepcopy(x)\nexcept TypeError as e:\n    return str(e)"
+    assert fit(body, Single()) == "there is one of these"
 
 
 def test_a_spy_that_comes_back_is_the_tests_own(student: Callable[..., Student]) -> None:

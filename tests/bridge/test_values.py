@@ -241,3 +241,11 @@ def test_the_deepest_value_that_is_sent_is_also_taken() -> None:
     for _ in range(values.MAX_DEPTH):
         deep = [deep]
     assert crossed(deep) == deep
+
+
+def test_a_float_of_a_class_of_its_own_comes_as_a_float() -> None:
+    class Loss(float):
+        def __str__(self) -> str:
+            return "small"
+
+    assert same(crossed([Loss(0.1), Loss("nan")]), [0.1, math.nan])
