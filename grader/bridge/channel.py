@@ -188,7 +188,7 @@ class Channel:
             raise misled()
         self._sent += 1
         try:
-            self._stream.hold(protocol.encode(request))
+            self._stream.hold(protocol.encode_or_raise(request))
         except BREAKS as error:
             raise self._broken_by(error) from None
         self._told.append(request.id)
@@ -260,7 +260,7 @@ class Channel:
             answer = self._desk.answer(ask)
         finally:
             self._told = outer
-        encoded = protocol.encode(answer)
+        encoded = protocol.encode_or_raise(answer)
         self._desk.keep(
             on_wire, encoded, isinstance(answer, protocol.HostReturned) and self._sent == sent
         )

@@ -223,7 +223,7 @@ class Stream:
         if left <= 0:
             self._prolong()
         elif left < self._patience - SLACK:
-            self._be_patient(left)
+            self._be_patient(max(left, SHORTEST))
 
     def _prolong(self) -> None:
         """Put the deadline off, or raise if there is no more time."""

@@ -133,7 +133,7 @@ class HostDesk:
         self._link = saw.link
         self.catching_up = True
         for step in steps:
-            if protocol.encode(self.answer(step.question)) != step.answer:
+            if protocol.encode_or_raise(self.answer(step.question)) != step.answer:
                 raise misled()
         self._steps += steps
         self.catching_up = False

@@ -8,11 +8,13 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grader.bridge import frames
 from grader.bridge.frames import HEADER, MOST_HELD, BadFrame, DeadlinePassed, Stream, StreamClosed
 
 CAP = 1 << 16
@@ -329,6 +331,22 @@ def test_a_peer_that_never_reads_is_waited_for_until_the_deadline(
 
     with pytest.raises(DeadlinePassed):
         send_for_ever()
+
+
+def test_a_deadline_that_is_a_moment_away_is_not_taken_for_none(
+    pair: tuple[socket.socket, Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A peer can see to it that it is looked at just then; the kernel counts microseconds."""
+    peer, stream = pair
+    now = 100.0
+    monkeypatch.setattr(frames, "time", SimpleNamespace(monotonic=lambda: now))
+    stream.deadline = 110.0
+    now = 110.0 - 1e-7
+    rescue = threading.Timer(2.0, peer.close)
+    rescue.start()
+    with pytest.raises(DeadlinePassed):
+        stream.receive()
+    rescue.cancel()
 
 
 def test_a_new_deadline_replaces_the_old_one(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from grader.bridge import protocol
 from grader.checks.run_memory import RUN_ARRAYS, TRUSTED_MEMORY, settle_memory
 
 ARRAY = 3 << 20
@@ -75,3 +77,24 @@ def test_an_array_beyond_all_honest_needs_is_refused() -> None:
         return True
 
     assert in_a_run(is_refused)
+
+
+def test_a_message_that_there_is_no_memory_for_is_no_end_of_the_run() -> None:
+    """Msgspec's own buffer, where it cannot grow, takes the process with it."""
+
+    def is_refused_until_there_is_some() -> bool:
+        message = protocol.WriteFile("x", b"x" * (15 << 20))
+        taken = []
+        with suppress(MemoryError):
+            while True:
+                taken.append(bytearray(4 << 20))
+        refused = 0
+        while taken:
+            try:
+                return len(protocol.encode_or_raise(message)) > 15 << 20 and refused > 0
+            except MemoryError:
+                refused += 1
+                taken.pop()
+        return False
+
+    assert in_a_run(is_refused_until_there_is_some)
