@@ -23,7 +23,8 @@ _STARTED = 19
 def own_name() -> str:
     """Return the name of this very process, of letters, digits and dots."""
     pid = os.getpid()
-    return f"{_boot()}.{_pid_namespace():x}.{pid:x}.{_start_time(pid) or 0:x}"
+    _, began = _shown(pid) or ("", 0)
+    return f"{_boot()}.{_pid_namespace():x}.{pid:x}.{began:x}"
 
 
 os.register_at_fork(after_in_child=own_name.cache_clear)
@@ -53,7 +54,12 @@ def is_dead(name: str) -> bool:
         return True
     if namespace != _pid_namespace():
         return False
-    return _start_time(pid) != started
+    shown = _shown(pid)
+    if shown is None:
+        # It may only be hidden, as /proc can hide other users' processes.
+        return not _exists(pid)
+    state, began = shown
+    return state in ("Z", "X") or began != started
 
 
 def _boot() -> str:
@@ -70,12 +76,22 @@ def _pid_namespace() -> int:
         return 0
 
 
-def _start_time(pid: int) -> int | None:
-    """Return when a process began, in ticks since the machine did; None if there is none."""
+def _shown(pid: int) -> tuple[str, int] | None:
+    """Return a process's state, and when it began in ticks since the machine did, if shown."""
     try:
         line = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
     # The program's name is in parentheses and may hold spaces and parentheses itself.
     state, *fields = line.rpartition(")")[2].split()
-    return None if state in ("Z", "X") else int(fields[_STARTED - 1])
+    return state, int(fields[_STARTED - 1])
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -61,6 +61,28 @@ def test_an_owner_in_another_pid_namespace_is_left_alone() -> None:
     assert not owner.is_dead(f"{boot}.{int(namespace, 16) + 1:x}.{pid}.{int(started, 16) + 1:x}")
 
 
+def test_an_owner_that_the_kernel_hides_is_not_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where /proc is mounted with hidepid, it shows nothing of other users' processes."""
+    dead, hidden = name_of_a_dead_process(), owner.own_name()
+    monkeypatch.setattr(owner, "_shown", lambda pid: None)
+    assert not owner.is_dead(hidden)
+    assert owner.is_dead(dead)
+
+
+def test_an_owner_that_has_ended_and_nobody_asked_about_is_dead() -> None:
+    readable, writable = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writable, owner.own_name().encode())
+        os._exit(0)
+    os.close(writable)
+    name = os.read(readable, 200).decode()
+    os.close(readable)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    assert owner.is_dead(name)
+    os.waitpid(child, 0)
+
+
 def test_only_the_folders_of_dead_graders_are_removed(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

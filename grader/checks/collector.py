@@ -173,10 +173,7 @@ class _Server:
             ):
                 self._serve_in(Path(name))
         except OSError as problem:
-            self._refuse(
-                f"The layer tests could not be started ({problem.strerror}).",
-                f"Make room in {tempfile.gettempdir()}, or free processes, and grade again.",
-            )
+            self._refuse(_not_started(problem))
         finally:
             os._exit(0)
 
@@ -189,14 +186,14 @@ class _Server:
         )
         problem = collection.collect(place, "--tb=no")
         if problem is not None:
-            self._refuse(problem.what, problem.do)
+            self._refuse(_failure(problem.what, problem.do))
 
-    def _refuse(self, what: str, do: str) -> None:
+    def _refuse(self, answer: bytes) -> None:
         """Answer the request that comes, or has come, with an error of the grader's."""
         with suppress(_Ended, OSError, EOFError):
             self._wait_for(self._connection)
             self._connection.recv_bytes()
-            self._connection.send_bytes(_failure(what, do))
+            self._connection.send_bytes(answer)
 
     def _serve(self, session: pytest.Session) -> None:
         """Serve requests; called by pytest where it would run the tests."""
@@ -208,18 +205,26 @@ class _Server:
                 self._wait_for(self._connection)
                 try:
                     request = msgspec.msgpack.decode(self._connection.recv_bytes(), type=Request)
-                    self._connection.send_bytes(self._answer(session, request, cells))
-                except (EOFError, BrokenPipeError):
+                except EOFError:
+                    return
+                try:
+                    answer = self._answer(session, request, cells)
+                except OSError as problem:
+                    answer = _not_started(problem)
+                try:
+                    self._connection.send_bytes(answer)
+                except BrokenPipeError:
                     return
 
     def _answer(self, session: pytest.Session, request: Request, cells: CellsAhead) -> bytes:
         self._foresight.under(request.seed)
         cell = cells.take()
         answers, theirs = multiprocessing.Pipe(duplex=False)
+        collector = os.getpid()
         process = os.fork()
         if process == 0:
             answers.close()
-            self._run_and_exit(session, request, cell, theirs)
+            self._run_and_exit(session, request, cell, theirs, collector)
         theirs.close()
         cell.hand_to_fork()
         try:
@@ -242,12 +247,17 @@ class _Server:
             cells.retire(cell)
 
     def _run_and_exit(
-        self, session: pytest.Session, request: Request, cell: Cell, answer: Connection
+        self,
+        session: pytest.Session,
+        request: Request,
+        cell: Cell,
+        answer: Connection,
+        collector: int,
     ) -> NoReturn:
         """Run a request in this fork."""
         try:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            end_with(os.getppid())
+            end_with(collector)
             self._connection.close()
             log = os.open(self._place / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(log, 1)
@@ -289,6 +299,13 @@ class _Server:
         self._ending = True
         if self._waiting:
             raise _Ended
+
+
+def _not_started(problem: OSError) -> bytes:
+    return _failure(
+        f"The layer tests could not be started ({problem.strerror}).",
+        f"Make room in {tempfile.gettempdir()}, or free processes, and grade again.",
+    )
 
 
 def _failure(what: str, do: str) -> bytes:

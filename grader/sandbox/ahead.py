@@ -57,7 +57,7 @@ class CellsAhead:
         cell = Cell(self._sandbox, self._lab, {})
         try:
             cell.open()
-        except GraderError:
+        except (GraderError, OSError):
             return
         self._ready = cell
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from grader.checks import kept_collector
+from grader.checks import collector, kept_collector, layer_tests
 from grader.model import Outcome
+from grader.sandbox.ahead import CellsAhead
+from grader.sandbox.cell import Cell
 
 if TYPE_CHECKING:
     from tests.checks.conftest import RunTests
@@ -97,6 +100,22 @@ def test_a_collector_that_was_killed_costs_one_submission_an_error_of_ours(
     assert lost.outcome is Outcome.GRADER_ERROR
     (item,) = run_tests({"full": FULL}, hidden={"full": hidden()})
     assert item.outcome is Outcome.PASSED
+
+
+def test_a_machine_that_lets_no_run_start_is_our_error_at_once(
+    run_tests: RunTests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request was read by then, and the collector waited for another: both sides hung."""
+
+    def no_room(_cells: CellsAhead) -> Cell:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(CellsAhead, "take", no_room)
+    monkeypatch.setattr(layer_tests, "_longest_run", lambda subject: 1.0)
+    monkeypatch.setattr(collector, "ENDING_SECONDS", 2.0)
+    (item,) = run_tests({"full": FULL}, hidden={"full": hidden()})
+    assert item.outcome is Outcome.GRADER_ERROR
+    assert "could not be started (Too many open files)" in item.feedback[0]
 
 
 def test_a_collector_ends_with_its_grader_however_that_ends(run_tests: RunTests) -> None:

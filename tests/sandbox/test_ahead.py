@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -21,13 +22,13 @@ class Counted(ProcessSandbox):
 
     forkable = True
 
-    def __init__(self, broken: bool = False) -> None:
+    def __init__(self, broken: Exception | None = None) -> None:
         self.started = self.stopped = 0
         self.broken = broken
 
     def launch(self, bridge: Path, token: str, limits: Limits) -> LaunchedProcess:
-        if self.broken:
-            raise GraderError("It does not start.", "Mend it.")
+        if self.broken is not None:
+            raise self.broken
         self.started += 1
         launched = super().launch(bridge, token, limits)
         stop = launched.stop
@@ -68,10 +69,20 @@ def test_a_cell_that_was_taken_is_never_given_again(project: Project) -> None:
         assert (sandbox.started, sandbox.stopped) == (2, 2)
 
 
-def test_a_cell_that_does_not_start_ahead_is_tried_by_whoever_needs_one(project: Project) -> None:
-    with CellsAhead(Counted(broken=True), project.lab) as cells:
+@pytest.mark.parametrize(
+    "broken",
+    [
+        GraderError("It does not start.", "Mend it."),
+        OSError(errno.EMFILE, "It does not start"),
+    ],
+)
+def test_a_cell_that_does_not_start_ahead_is_tried_by_whoever_needs_one(
+    broken: Exception, project: Project
+) -> None:
+    """It is no concern of the run beside which it was to be started."""
+    with CellsAhead(Counted(broken), project.lab) as cells:
         cells.prepare()
-        with pytest.raises(GraderError, match="does not start"):
+        with pytest.raises(type(broken), match="does not start"):
             cells.take().open()
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -65,19 +68,26 @@ class ResultCache:
     def stats(self) -> CacheStats:
         """Count what is there."""
         files = self._files()
-        results = sum(path.suffix == RESULT for path in files)
-        return CacheStats(results, sum(path.stat().st_size for path in files))
+        results = sum(path.suffix == RESULT for path, _ in files)
+        return CacheStats(results, sum(found.st_size for _, found in files))
 
     def prune(self, days: float) -> int:
         """Remove what is older than so many days; return how many results were."""
         oldest = time.time() - days * DAY
-        old = [path for path in self._files() if path.stat().st_mtime < oldest]
+        old = [path for path, found in self._files() if found.st_mtime < oldest]
         for path in old:
             path.unlink(missing_ok=True)
         return sum(path.suffix == RESULT for path in old)
 
-    def _files(self) -> list[Path]:
-        return [path for path in self._folder.rglob("*") if path.is_file()]
+    def _files(self) -> list[tuple[Path, os.stat_result]]:
+        files = []
+        for path in self._folder.rglob("*"):
+            # A batch that is running renames some, and another `prune` removes them.
+            with suppress(FileNotFoundError):
+                found = path.stat()
+                if stat.S_ISREG(found.st_mode):
+                    files.append((path, found))
+        return files
 
     def _place(self, key: str, kind: str) -> Path:
         return self._folder / key[:2] / f"{key}{kind}"

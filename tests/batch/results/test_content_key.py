@@ -133,3 +133,20 @@ def test_stats_count_and_prune_removes_what_is_old(tmp_path: Path) -> None:
     assert cache.prune(days=1) == 0
     assert cache.prune(days=-1) == 1
     assert cache.load("ab" * 32) is None
+
+
+def test_a_file_that_another_removes_meanwhile_is_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = ResultCache(tmp_path)
+    for key in ("a", "b"):
+        cache.save_part(key * 64, b"training")
+    listed = Path.rglob
+
+    def then_one_goes(folder: Path, pattern: str) -> list[Path]:
+        found = sorted(listed(folder, pattern))
+        found[-1].unlink()
+        return found
+
+    monkeypatch.setattr(Path, "rglob", then_one_goes)
+    assert cache.stats().bytes == len(b"training")
