@@ -84,7 +84,7 @@ class _Pages:
     def sheet(self) -> Answer:
         """Show all that is wanted, small."""
         wanted = _wanted(request.args)
-        entries = self._folder.entries()
+        entries = self._folder.outlines()
         every = matters(entries, self._folder.overrides())
         of = {kind: wanted_of(every, kind) for kind in Wanted}
         return self._page(
@@ -92,7 +92,7 @@ class _Pages:
             shown=of[wanted],
             wanted=wanted,
             counts={kind: len(found) for kind, found in of.items()},
-            kept=self._kept(entries),
+            kept=self._kept(),
             broken=[entry for entry in entries if entry.report is None],
         )
 
@@ -161,7 +161,7 @@ class _Pages:
             who=self._person(),
             error=error,
             given=given if error else {},
-            kept=self._kept(self._folder.entries()),
+            kept=self._kept(),
             student=[one for one in here.item.artefacts if not _is_reference(one)],
             reference=[one for one in here.item.artefacts if _is_reference(one)],
             captions={
@@ -198,18 +198,17 @@ class _Pages:
             key=here.key,
         )
 
-    def _kept(self, entries: tuple[Entry, ...]) -> Matter | None:
+    def _kept(self) -> Matter | None:
         """Return what was decided last, to say so and to look at it again."""
         key, _, item = request.args.get("kept", "").partition("/")
-        for entry in entries:
-            if entry.key == key:
-                for one in matters_of(entry, self._folder.overrides()):
-                    if one.item.id == item and one.item.decision is not None:
-                        return one
+        entry = self._known(key)
+        for one in matters_of(entry, self._folder.overrides()) if entry is not None else ():
+            if one.item.id == item and one.item.decision is not None:
+                return one
         return None
 
     def _list(self, wanted: Wanted) -> tuple[Matter, ...]:
-        return wanted_of(matters(self._folder.entries(), self._folder.overrides()), wanted)
+        return wanted_of(matters(self._folder.outlines(), self._folder.overrides()), wanted)
 
     def _find(self, key: str, item: str) -> Matter:
         of = {one.item.id: one for one in matters_of(self._entry(key), self._folder.overrides())}
@@ -218,10 +217,15 @@ class _Pages:
         return of[item]
 
     def _entry(self, key: str) -> Entry:
-        of = {entry.key: entry for entry in self._folder.entries()}
-        if key not in of:
+        entry = self._known(key)
+        if entry is None:
             abort(404, "The batch has no such submission.")
-        return of[key]
+        return entry
+
+    def _known(self, key: str) -> Entry | None:
+        """Return a submission with its whole report; None if there is none with that key."""
+        handed = (one for one in self._folder.manifest().handed if one.key == key)
+        return next(map(self._folder.entry, handed), None)
 
     def _person(self) -> str:
         return request.cookies.get(WHO) or self._who

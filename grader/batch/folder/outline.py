@@ -8,6 +8,8 @@ import msgspec
 
 from grader.model import CaseResult, Entry, ItemResult, Report
 
+SAID = 2
+"""Lines of what was said about an item that an outline keeps: as many as a contact sheet shows."""
 _T = TypeVar("_T")
 
 
@@ -25,9 +27,9 @@ class Shared:
 class Outlines:
     """Makes outlines of reports: they name the same cases, and say of most that they passed.
 
-    An outline has everything but what was said about items and cases, how long a case took, what
-    was printed, and curves: it is for counting, and the report itself stays on disk. What outlines
-    have in common is in memory once.
+    An outline has everything but most of what was said about items, all that was said about cases,
+    how long a case took, what was printed, and curves: it is for counting and for lists, and the
+    report itself stays on disk. What outlines have in common is in memory once.
     """
 
     def __init__(self) -> None:
@@ -47,7 +49,7 @@ class Outlines:
         return msgspec.structs.replace(
             item,
             description=self._shared.one(item.description),
-            feedback=(),
+            feedback=self._shared.one(item.feedback[:SAID]),
             output="",
             curves=(),
             cases=self._shared.one(tuple(self._case(case) for case in item.cases)),
