@@ -11,7 +11,8 @@ def file_digest(path: Path) -> bytes:
     """Return the SHA-256 of a file's content.
 
     A batch asks for the same test files' at every submission. Whether one has changed is told by
-    its time, size and place on the disk.
+    its times, size and place on the disk; of the times, nobody can set back that of the last
+    change to anything about it.
 
     Raises
     ------
@@ -19,9 +20,9 @@ def file_digest(path: Path) -> bytes:
         If it cannot be read.
     """
     found = path.stat()
-    return _digest(path, found.st_mtime_ns, found.st_size, found.st_ino)
+    return _digest(path, (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino))
 
 
 @lru_cache(maxsize=256)
-def _digest(path: Path, _time: int, _size: int, _place: int) -> bytes:
+def _digest(path: Path, _state: tuple[int, ...]) -> bytes:
     return hashlib.sha256(path.read_bytes()).digest()

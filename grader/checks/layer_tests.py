@@ -88,11 +88,13 @@ def _longest_run(subject: Subject) -> float:
     return len(subject.items) * each + 4 * limits.start_seconds
 
 
+def needs(path: str) -> bool:
+    """Tell whether layer tests may need a file of a submission: all but the results."""
+    return not path.startswith("results/")
+
+
 def _code_of(submission: Submission) -> dict[str, bytes]:
-    """Return the files that layer tests may need: all but the results."""
-    return {
-        path: data for path, data in submission.files.items() if not path.startswith("results/")
-    }
+    return {path: data for path, data in submission.files.items() if needs(path)}
 
 
 def _item_result(item: str, project: Project, answer: Answer, known: Sequence[str]) -> ItemResult:

@@ -6,13 +6,14 @@ import hashlib
 import platform
 from collections.abc import Collection, Iterable, Sequence
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from grader.checks import better_cifar, plots
+from grader.checks import better_cifar, layer_tests, plots
 from grader.file_digest import file_digest
 from grader.lab import Lab, Project
 from grader.pipeline import Plan
@@ -25,8 +26,8 @@ PACKAGE = Path(__file__).resolve().parents[2]
 SHOWING = frozenset(
     {"autograder", "batch", "cli", "overrides.py", "report", "roster", "service", "suite"}
 )
-RESULTS = "results/"
 _Digests = Sequence[tuple[str, bytes]]
+_PYTEST = metadata.version("pytest")
 
 
 def content_keys(reading: Reading, plan: Plan, items: Collection[str]) -> dict[str, str]:
@@ -86,22 +87,36 @@ def _parts(
         yield reading.archive
         yield msgspec.json.encode((lab.lab, lab.modules, lab.spellings, lab.intake))
         return
-    yield plan.sandbox.kind if plan.sandbox is not None else ""
-    yield (plan.sandbox.runtime_digest() if plan.sandbox is not None else None) or ""
+    yield from _surroundings(plan)
     yield msgspec.json.encode(lab.limits)
     yield str(plan.seed)
     if item == plots.ITEM:
-        yield from _flat(one for one in files if not one[0].startswith("layers/"))
+        yield from _flat(one for one in files if plots.needs(one[0]))
+        yield str(reading.number)
+        yield msgspec.json.encode(lab.training)
+        yield _given_pictures(plan.project.template)
         yield from _data(plan)
     elif item == better_cifar.ITEM:
-        yield from _flat(one for one in files if not one[0].startswith(RESULTS))
-        yield msgspec.json.encode((lab.training, lab.better_cifar))
+        yield from _flat(one for one in files if better_cifar.needs(one[0]))
+        yield msgspec.json.encode((lab.training, lab.better_cifar, lab.modules, lab.spellings))
         yield from _data(plan)
     else:
-        yield from _flat(one for one in files if not one[0].startswith(RESULTS))
-        yield msgspec.json.encode((lab.modules, lab.spellings, lab.tolerances, lab.suite.version))
+        yield from _flat(one for one in files if layer_tests.needs(one[0]))
+        yield msgspec.json.encode((lab.modules, lab.spellings, lab.tolerances, lab.suite))
         own = f"test_{item}.py"
         yield from _flat(one for one in tests if not one[0].startswith("test_") or one[0] == own)
+
+
+def _surroundings(plan: Plan) -> Iterable[str | bytes]:
+    """Return what the results of running student code depend on beside the lab."""
+    yield f"{platform.python_version()} {np.__version__} {_PYTEST}"
+    if plan.sandbox is None:
+        return
+    yield plan.sandbox.kind
+    # The plain process has whatever packages this machine has.
+    yield plan.sandbox.runtime_digest() or _installed()
+    calls = plan.project.root / "docker" / "seccomp.json"
+    yield file_digest(calls) if calls.is_file() else b""
 
 
 def _flat(digests: Iterable[tuple[str, bytes]]) -> Iterable[str | bytes]:
@@ -127,6 +142,22 @@ def _grader_digest() -> str:
         if relative.parts[0] not in SHOWING:
             digest.update(str(relative).encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+@cache
+def _installed() -> str:
+    """Return the names and versions of all packages."""
+    return " ".join(sorted(f"{one.name} {one.version}" for one in metadata.distributions()))
+
+
+@cache
+def _given_pictures(template: Path) -> bytes:
+    """Return the digest of the template's pictures, which are nobody's plots."""
+    digest = hashlib.sha256()
+    for path in sorted(template.rglob("*")):
+        if plots.needs(path.name):
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.digest()
 
 
 def _tests(project: Project) -> _Digests:

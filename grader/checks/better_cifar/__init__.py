@@ -8,6 +8,7 @@ from grader.checks.better_cifar.check import (
     judge_training,
     train_better_cifar,
 )
+from grader.checks.better_cifar.suspicion import needs
 from grader.checks.better_cifar.training import Training
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "Watch",
     "check_better_cifar",
     "judge_training",
+    "needs",
     "train_better_cifar",
 ]

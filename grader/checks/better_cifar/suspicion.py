@@ -16,13 +16,17 @@ DOCUMENTS = frozenset(
 """Kinds of files that honest archives hold. A training gets none of them, so none can help it."""
 
 
+def needs(path: str) -> bool:
+    """Tell whether a file of a submission may help a training, so that its result depends on it."""
+    return _suffix(path) not in DOCUMENTS
+
+
 def training_files(submission: Submission, settings: BetterCifarSettings) -> dict[str, bytes]:
     """Return the files that a training may need; what may hold ready weights stays out."""
     return {
         path: data
         for path, data in submission.files.items()
-        if _suffix(path) == ".py"
-        or (_suffix(path) not in DOCUMENTS and len(data) <= settings.other_kib << 10)
+        if needs(path) and (_suffix(path) == ".py" or len(data) <= settings.other_kib << 10)
     }
 
 
@@ -32,13 +36,13 @@ def large_files(submission: Submission, settings: BetterCifarSettings) -> tuple[
     Sources of a size that nobody writes count as well: numbers fit into a string.
     """
     return tuple(
-        path for path, data in sorted(submission.files.items()) if _is_large(path, data, settings)
+        path
+        for path, data in sorted(submission.files.items())
+        if needs(path) and _is_large(path, data, settings)
     )
 
 
 def _is_large(path: str, data: bytes, settings: BetterCifarSettings) -> bool:
-    if _suffix(path) in DOCUMENTS:
-        return False
     limit = settings.source_kib if _suffix(path) == ".py" else settings.other_kib
     return len(data) > limit << 10
 

@@ -1,5 +1,5 @@
 """The check of the plots: decoded in a sandbox, looked at for what a machine can see."""
 
-from grader.checks.plots.check import ITEM, check_plots
+from grader.checks.plots.check import ITEM, check_plots, needs
 
-__all__ = ["ITEM", "check_plots"]
+__all__ = ["ITEM", "check_plots", "needs"]

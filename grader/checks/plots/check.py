@@ -43,6 +43,11 @@ class _Seen(msgspec.Struct, frozen=True):
         return self.facts.ink < BLANK
 
 
+def needs(path: str) -> bool:
+    """Tell whether a file of a submission may be looked at as a plot."""
+    return PurePosixPath(path).suffix.lower() in SUFFIXES
+
+
 def check_plots(submission: Submission, project: Project, sandbox: Sandbox) -> Judged:
     """Look at the pictures of a submission.
 
@@ -104,13 +109,12 @@ def _candidates(submission: Submission, project: Project) -> tuple[list[str], bo
     known = {
         hashlib.sha256(path.read_bytes()).digest()
         for path in project.template.rglob("*")
-        if path.suffix.lower() in SUFFIXES
+        if needs(path.name)
     }
     pictures = [
         path
         for path, data in sorted(submission.files.items())
-        if PurePosixPath(path).suffix.lower() in SUFFIXES
-        and hashlib.sha256(data).digest() not in known
+        if needs(path) and hashlib.sha256(data).digest() not in known
     ]
     inside = [path for path in pictures if path.startswith(FOLDER)]
     return (inside, False) if inside else (pictures, bool(pictures))

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from grader.batch.results import content_key
 from grader.batch.results.cache import ResultCache
 from grader.batch.results.content_key import content_keys
 from grader.batch.results.reading import reading_of
+from grader.checks import layer_tests
+from grader.checks.better_cifar.suspicion import large_files, training_files
+from grader.checks.plots.check import _candidates
 from grader.demo import EXAMPLES, example_files
-from grader.lab import Project
+from grader.lab import Lab, Project
 from grader.model import Identity, ItemResult, Judged, Outcome, Submission
 from grader.pipeline import Plan
+from grader.sandbox.launch import Sandbox
 
 
 @pytest.fixture
@@ -84,6 +94,107 @@ def test_another_number_of_the_student_s_changes_what_uses_the_data(project: Pro
     other = msgspec.structs.replace(plan, student_seed=7)
     after = content_keys(reading_of(one), other, plan.items)
     assert changed(keys(project, one), after) == {"plots", "better_cifar"}
+
+
+PATHS = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["", "layers/", "results/", "results/more/", "data/", "test/"]),
+    st.sampled_from(["a", "better_cifar", "full", ".hidden"]),
+    st.sampled_from([".py", ".PY", ".png", ".JPG", ".npz", ".npy", ".json", ".txt", ".ipynb", ""]),
+)
+SIZES = st.sampled_from([0, 3, (64 << 10) + 1, (128 << 10) + 1])
+
+
+@given(st.dictionaries(PATHS, SIZES, max_size=4), st.dictionaries(PATHS, SIZES, max_size=4))
+def test_submissions_that_a_check_can_tell_apart_have_other_keys(
+    project: Project, one: dict[str, int], other: dict[str, int]
+) -> None:
+    """Each check is given what it looks at, or hands to student code, of both submissions."""
+    first, second = (
+        Submission(
+            "A_B_LAB3.zip",
+            "0" * 64,
+            Identity("A", "B"),
+            {path: bytes([len(path)]) * size for path, size in sizes.items()},
+        )
+        for sizes in (one, other)
+    )
+    settings = project.lab.better_cifar
+    seen: dict[str, Callable[[Submission], object]] = {
+        "relu": layer_tests._code_of,
+        "plots": lambda it: [(path, it.files[path]) for path in _candidates(it, project)[0]],
+        "better_cifar": lambda it: (training_files(it, settings), large_files(it, settings)),
+    }
+    differ = changed(keys(project, first), keys(project, second))
+    for item, look in seen.items():
+        assert item in differ or look(first) == look(second)
+
+
+TESTED = {"full", "relu", "softmax", "cross_entropy", "sequential"}
+TRAINED = {"plots", "better_cifar"}
+SETTINGS: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "lab": ({"name": "LAB4"}, {"structure"}),
+    "dataset": ({"classes": 5}, TRAINED),
+    "baseline": ({"hidden": 7}, TRAINED),
+    "better_cifar": ({"policy": "strict"}, {"better_cifar"}),
+    "suite": ({"version": "9"}, TESTED),
+    "tolerances": ({"rtol": 0.5}, TESTED),
+    "limits": ({"case_seconds": 1.0}, TESTED | TRAINED),
+    "training": ({"memory_mib": 9}, TRAINED),
+    "intake": ({"entries": 9}, {"structure"}),
+}
+"""Sections of lab.toml, with a change to each and the items that it can change."""
+
+
+@pytest.mark.parametrize("section", msgspec.structs.fields(Lab), ids=lambda field: field.name)
+def test_a_setting_changes_the_items_that_depend_on_it(
+    section: msgspec.structs.FieldInfo, project: Project
+) -> None:
+    lab, name = project.lab, section.name
+    if name in SETTINGS:
+        change, items = SETTINGS[name]
+        value: Any = msgspec.structs.replace(getattr(lab, name), **change)
+    elif name == "spellings":
+        value, items = {**lab.spellings, "b": ("bias",)}, {"structure", "better_cifar", *TESTED}
+    elif name == "modules":
+        value, items = lab.modules[:-1], {"structure", "better_cifar", *TESTED}
+    elif name == "rubric":
+        line = msgspec.structs.replace(lab.rubric[1], points=1.0)
+        value, items = (lab.rubric[0], line, *lab.rubric[2:]), {line.id}
+    else:
+        assert name == "scoring"  # Points are counted anew for each report.
+        value, items = msgspec.structs.replace(lab.scoring, rule="all_or_nothing"), set()
+    other = msgspec.structs.replace(project, lab=msgspec.structs.replace(lab, **{name: value}))
+    one = submission(project)
+    assert changed(keys(project, one), keys(other, one)) == items
+
+
+def test_another_version_of_what_judges_changes_all_that_it_judges(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = submission(project)
+    before = keys(project, one)
+    monkeypatch.setattr(np, "__version__", "0.1")
+    assert changed(before, keys(project, one)) == set(before) - {"structure"}
+
+
+def test_another_profile_of_system_calls_changes_what_runs_under_it(
+    project_copy: Project, process_sandbox: Sandbox
+) -> None:
+    one, items = submission(project_copy), ("structure", "relu", "plots", "better_cifar")
+    plan = Plan(project_copy, process_sandbox, 1, items)
+    before = content_keys(reading_of(one), plan, items)
+    (project_copy.root / "docker").mkdir()
+    (project_copy.root / "docker" / "seccomp.json").write_text("{}")
+    after = content_keys(reading_of(one), plan, items)
+    assert changed(before, after) == set(items) - {"structure"}
+
+
+def test_another_picture_in_the_template_changes_the_plots_alone(project_copy: Project) -> None:
+    before = keys(project_copy, submission(project_copy))
+    (project_copy.template / "results" / "given.png").write_bytes(b"x")
+    content_key._given_pictures.cache_clear()  # As in another process.
+    assert changed(before, keys(project_copy, submission(project_copy))) == {"plots"}
 
 
 # The cache
