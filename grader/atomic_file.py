@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -49,12 +49,9 @@ def writing(path: Path, mode: int = _PRIVATE) -> Iterator[BinaryIO]:
         If it cannot be written.
     """
     try:
-        try:
+        with suppress(FileNotFoundError):
             _remove_unfinished(path)
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".{path.name}.{owner.own_name()}."
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
+        handle, name = _begin(path)
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
@@ -71,6 +68,16 @@ def writing(path: Path, mode: int = _PRIVATE) -> Iterator[BinaryIO]:
             f"{path} could not be written ({error.strerror}).",
             "Check that the folder may be written to, and make room.",
         ) from error
+
+
+def _begin(path: Path) -> tuple[int, str]:
+    """Open a file beside the one to be; also where its folder was removed a moment ago."""
+    prefix = f".{path.name}.{owner.own_name()}."
+    try:
+        return tempfile.mkstemp(dir=path.parent, prefix=prefix)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.mkstemp(dir=path.parent, prefix=prefix)
 
 
 def _remove_unfinished(path: Path) -> None:

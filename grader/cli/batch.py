@@ -106,13 +106,16 @@ def batch(
         missing=enrolment.missing,
     )
     settings = Settings(jobs, retries, scheduler)
-    with showing(len(found.handed), quiet) as shown:
-        try:
+    shown = None
+    try:
+        with showing(len(found.handed), quiet) as shown:
             entries = grade_batch(manifest, plan, folder, default_cache(), settings, shown)
-        except KeyboardInterrupt:
-            log(f"grader: interrupted after {shown.count} of {len(found.handed)} submissions")
-            log("what is done is kept; run the same command again to go on")
-            raise click.exceptions.Exit(130) from None
+    except KeyboardInterrupt:
+        # Only now: what is written while there is a picture goes with it.
+        done = shown.count if shown is not None else 0
+        log(f"grader: interrupted after {done} of {len(found.handed)} submissions")
+        log("what is done is kept; run the same command again to go on")
+        raise click.exceptions.Exit(130) from None
     _show_end(entries, manifest, out, quiet)
     if any(entry.needs_regrade for entry in entries):
         raise click.exceptions.Exit(1)

@@ -30,7 +30,8 @@ from grader.lab import Lab, Project
 from grader.model import Suite
 from grader.sandbox.cell import Cell
 from grader.sandbox.launch import Sandbox
-from grader.sandbox.leftovers import temporary_prefix
+from grader.sandbox.leftovers import remove_leftovers, temporary_prefix
+from grader.sandbox.lifetime import end_with
 from grader.suite import stand_ins
 from grader.suite.observation import Job, Observation
 from grader.suite.seed_loop import SeedLoop
@@ -64,10 +65,11 @@ def run_jobs(
         Public and hidden ones, or siblings, whose options would clash with those of hidden ones.
     """
     readable, writable = os.pipe()
+    caller = os.getpid()
     collector = os.fork()
     if collector == 0:
         os.close(readable)
-        _collect_and_exit(_Collector(jobs, project, sandbox, at_once, suites), writable)
+        _collect_and_exit(_Collector(jobs, project, sandbox, at_once, suites), writable, caller)
     os.close(writable)
     try:
         with os.fdopen(readable, "rb") as stream:
@@ -86,9 +88,12 @@ def _decode(answer: bytes) -> Answer:
         return "the process that ran them ended early"
 
 
-def _collect_and_exit(collector: _Collector, writable: int) -> NoReturn:
+def _collect_and_exit(collector: _Collector, writable: int, caller: int) -> NoReturn:
     try:
         signal.signal(signal.SIGTERM, _end)
+        # Whoever presses Ctrl-C means the caller, which ends this.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        end_with(caller, by=signal.SIGTERM)
         with (
             os.fdopen(writable, "wb") as tell,
             tempfile.TemporaryDirectory(prefix=temporary_prefix("observe")) as name,
@@ -147,9 +152,10 @@ class _Collector:
                     # What a handler raises while a process forks is lost, or comes before the
                     # fork is known to be running: it would go on alone.
                     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+                    collector = os.getpid()
                     process = os.fork()
                     if process == 0:
-                        self._answer_and_exit(number, session)
+                        self._answer_and_exit(number, session, collector)
                     running[process] = number
                     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
                 process, _ = os.wait()
@@ -160,6 +166,9 @@ class _Collector:
             for process in running:
                 os.kill(process, signal.SIGKILL)
                 os.waitpid(process, 0)
+            if running and self._sandbox is not None:
+                # Their cells are leftovers now.
+                remove_leftovers(self._sandbox)
 
     def _tell_answer(self, number: int, answer: bytes) -> None:
         self._tell.write(HEADER.pack(number, len(answer)) + answer)
@@ -168,8 +177,9 @@ class _Collector:
     def _answer_file(self, number: int) -> Path:
         return self._place / f"{number}.answer"
 
-    def _answer_and_exit(self, number: int, session: pytest.Session) -> NoReturn:
+    def _answer_and_exit(self, number: int, session: pytest.Session, collector: int) -> NoReturn:
         try:
+            end_with(collector)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             os.close(self._tell.fileno())

@@ -72,11 +72,18 @@ class ResultCache:
         return CacheStats(results, sum(found.st_size for _, found in files))
 
     def prune(self, days: float) -> int:
-        """Remove what is older than so many days; return how many results were."""
+        """Remove what is older than so many days; return how many results were.
+
+        No empty folder stays either.
+        """
         oldest = time.time() - days * DAY
         old = [path for path, found in self._files() if found.st_mtime < oldest]
         for path in old:
             path.unlink(missing_ok=True)
+        for folder in self._folder.glob("*/"):
+            # Only what is empty can be removed, whatever a batch that is running puts there.
+            with suppress(OSError):
+                folder.rmdir()
         return sum(path.suffix == RESULT for path in old)
 
     def _files(self) -> list[tuple[Path, os.stat_result]]:

@@ -242,8 +242,10 @@ def test_stats_count_and_prune_removes_what_is_old(tmp_path: Path) -> None:
     cache.save("ab" * 32, judged())
     assert cache.stats().results == 1
     assert cache.prune(days=1) == 0
+    (tmp_path / "cd").mkdir()  # As earlier versions left them.
     assert cache.prune(days=-1) == 1
     assert cache.load("ab" * 32) is None
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_another_removes_meanwhile_is_not_counted(
