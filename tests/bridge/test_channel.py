@@ -80,7 +80,7 @@ def against() -> Iterator[Callable[[Callable[[Peer], object]], Channel]]:
         threads.append(threading.Thread(target=run))
         threads[-1].start()
         stream = Stream(ours, 1 << 20)
-        stream.deadline = time.monotonic() + 5
+        stream.deadline = time.monotonic() + 60
         channel = Channel(stream, {"update_param": ["update_params"], "W_grad": ["w_grad"]})
         proxy.attach(channel)
         channels.append(channel)
@@ -90,7 +90,7 @@ def against() -> Iterator[Callable[[Callable[[Peer], object]], Channel]]:
     for channel in channels:
         channel.close()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
     assert not failures, failures
 
@@ -387,7 +387,7 @@ def test_arguments_of_an_earlier_case_are_gone(against: Any) -> None:
     x = np.ones(2)
     channel = against(script)
     channel.call(1, "forward", (x,), {})
-    channel.begin_case(1, time.monotonic() + 5)
+    channel.begin_case(1, time.monotonic() + 60)
     with pytest.raises(BrokenProtocol, match="more changes to arguments"):
         channel.get(1, "W")
     assert x.tolist() == [1, 1]
@@ -494,7 +494,7 @@ def test_host_objects_of_an_earlier_case_are_gone(against: Any) -> None:
 
     channel = against(script)
     channel.call(1, "fit", (Spy(),), {})
-    channel.begin_case(1, time.monotonic() + 5)
+    channel.begin_case(1, time.monotonic() + 60)
     with pytest.raises(BrokenProtocol, match="a host object that there is not"):
         channel.get(1, "W")
 
@@ -522,7 +522,7 @@ def test_endless_host_calls_end_at_the_deadline(against: Any) -> None:
     channel._stream.deadline = started + 0.3
     with pytest.raises(CaseTimedOut):
         channel.call(1, "fit", (Spy(),), {})
-    assert time.monotonic() - started < 1.3
+    assert time.monotonic() - started < 10
 
 
 def test_host_objects_without_end_break_the_protocol(
@@ -651,7 +651,7 @@ def begun(against: Any, script: Callable[[Peer], object], case: Foreseen, spy: S
         script(peer)
 
     channel = against(whole)
-    channel.begin_case(1, time.monotonic() + 5, case)
+    channel.begin_case(1, time.monotonic() + 60, case)
     channel.get(1, "W")
     return channel.call(1, "fit", (spy,), {})
 

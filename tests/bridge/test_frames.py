@@ -19,7 +19,7 @@ from grader.bridge.frames import HEADER, MOST_HELD, BadFrame, DeadlinePassed, St
 
 CAP = 1 << 16
 # How long after its deadline a read or write may go on.
-LATENESS = 1.0
+LATENESS = 10.0
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def in_background() -> Iterator[Callable[[Callable[[], object]], None]]:
 
     yield start
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -282,20 +282,19 @@ def test_a_peer_that_sends_a_byte_now_and_then_does_not_outlive_the_deadline(
 
 
 def test_a_peer_that_sends_a_last_byte_just_in_time_is_not_given_all_the_time_again(
-    pair: tuple[socket.socket, Stream], in_background: Callable[[Callable[[], object]], None]
+    pair: tuple[socket.socket, Stream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     peer, stream = pair
-
-    def send_late() -> None:
-        time.sleep(1.1)
-        peer.sendall(b"x")
-
-    in_background(send_late)
+    when_waiting_begins = iter([100.0, 100.0])
+    clock = SimpleNamespace(monotonic=lambda: next(when_waiting_begins, 159.9))
+    monkeypatch.setattr(frames, "time", clock)
+    stream.deadline = 160.0
+    peer.sendall(b"x")
     started = time.monotonic()
-    stream.deadline = started + 1.2
     with pytest.raises(DeadlinePassed):
         stream.receive()
-    assert time.monotonic() - started < 1.2 + LATENESS
+    assert next(when_waiting_begins, None) is None
+    assert time.monotonic() - started < LATENESS
 
 
 def test_a_peer_that_reads_a_little_now_and_then_does_not_outlive_the_deadline(
@@ -356,7 +355,7 @@ def test_a_new_deadline_replaces_the_old_one(
     stream.deadline = time.monotonic() + 0.05
     with pytest.raises(DeadlinePassed):
         stream.receive()
-    stream.deadline = time.monotonic() + 5
+    stream.deadline = time.monotonic() + 60
 
     def answer() -> None:
         time.sleep(0.2)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from grader.bridge import relay
 from grader.bridge.relay import CLOSE, CREDIT, DATA, HEADER, OPEN, PIECE, WINDOW, Relay
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 class PairLink:

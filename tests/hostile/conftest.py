@@ -113,7 +113,7 @@ def _watch(sandbox: Sandbox, temporary_folder: Path, tmp_path: Path) -> Iterator
     assert str(temporary_folder) not in Path("/proc/self/mounts").read_text()
 
 
-def _processes(launches: list[Launch], patience: float = 2.0) -> list[str]:
+def _processes(launches: list[Launch], patience: float = 30.0) -> list[str]:
     """Return the command lines of workers and their forks that live on.
 
     The kernel ends a namespace's processes a moment after its first one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import random
 import shutil
@@ -37,7 +38,7 @@ from tests.hostile.test_attacks import item_of
 SEED = 7
 ITEMS = ("relu", "softmax")
 KILLS = 10
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
 SLOW = """
 import time
 right_forward = SoftMaxLayer.forward
@@ -170,7 +171,9 @@ def test_a_grader_killed_at_any_moment_leaves_nothing_after_the_next_start(
     whole = {path.name: path.stat().st_size for path in out.iterdir()}
     shutil.rmtree(out)
     chance, killed = random.Random(20), 0
-    for _ in range(KILLS):
+    for number in itertools.count():
+        if number >= KILLS and killed > KILLS / 2:
+            break
         ended = grader.ended_before(chance.uniform(0, seconds))
         killed += ended is None
         # The machine may have been busier when it was measured.
@@ -180,7 +183,6 @@ def test_a_grader_killed_at_any_moment_leaves_nothing_after_the_next_start(
             # A report is there whole or not at all.
             sizes = {path.name: path.stat().st_size for path in out.glob("[!.]*")}
             assert all(size > whole[name] / 2 for name, size in sizes.items())
-    assert killed > KILLS / 2, "hardly any run was killed"
     grader.runs_whole()
     assert {path.name for path in out.iterdir()} == whole.keys(), "an unfinished report is left"
     assert list(temporary.iterdir()) == []
@@ -210,7 +212,10 @@ def test_a_batch_killed_at_any_moment_leaves_nothing_after_the_next_start_and_co
     undisturbed = scores_in(out)
     assert len(undisturbed) == 2
     chance, killed = random.Random(21), 0
-    for number in range(KILLS):
+    for number in itertools.count():
+        # On a machine that is faster by turns, some end before they are killed.
+        if number >= KILLS and killed > KILLS / 3:
+            break
         # Now one that begins, now one that goes on.
         begins = number % 2 == 0
         if begins:
@@ -224,7 +229,6 @@ def test_a_batch_killed_at_any_moment_leaves_nothing_after_the_next_start_and_co
         _require_nothing_left(isolated_sandbox, temporary, str(out))
         # A report is there whole or not at all, and none has a score of nothing.
         assert scores_in(out).items() <= undisturbed.items()
-    assert killed > KILLS / 3, "hardly any run was killed"
     grader.runs_whole()
     assert scores_in(out) == undisturbed
     assert list(temporary.iterdir()) == []

@@ -94,7 +94,7 @@ def test_a_group_is_removed_with_the_processes_in_it(project: Project) -> None:
     try:
         groups.add(sleeper.pid)
         groups.remove()
-        assert sleeper.wait(10) == -9
+        assert sleeper.wait(60) == -9
     finally:
         sleeper.kill()
     assert [folder for folder in groups.folders if folder.exists()] == []

@@ -19,7 +19,7 @@ def look_alike(name: str, folder: str, *more: str) -> subprocess.Popen[bytes]:
     """Start a process that waits, under a command line like bubblewrap's."""
     words = [name, "-c", "read line", *more, "--ro-bind", f"{folder}/bridge", "/bridge"]
     process = subprocess.Popen(words, executable="/bin/sh", stdin=subprocess.PIPE)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while name.encode() not in Path(f"/proc/{process.pid}/cmdline").read_bytes():
         assert time.monotonic() < deadline
     return process

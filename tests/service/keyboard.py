@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import FORCED
 from tests.report.browser import Browser, find_chromium
 
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 _CODES = {"Enter": 13, "Tab": 9}
 
 

@@ -3,8 +3,7 @@
 (() => {
   // A second stroke meant for the last page must not decide on what nobody has seen yet.
   const PAUSE = 300;
-  let seen = false;
-  addEventListener("load", () => setTimeout(() => { seen = true; }, PAUSE));
+  addEventListener("load", () => setTimeout(() => { document.body.dataset.seen = "yes"; }, PAUSE));
 
   const typing = (target) => target instanceof HTMLInputElement;
   const withKey = (key) => [...document.querySelectorAll("[data-key]")]
@@ -20,7 +19,7 @@
     const field = document.querySelector(`[data-focus="${CSS.escape(event.key)}"]`);
     const one = withKey(event.key);
     if (field) field.select();
-    else if (one && (seen || one.tagName === "A")) one.click();
+    else if (one && (document.body.dataset.seen || one.tagName === "A")) one.click();
     else return;
     event.preventDefault();
   });
