@@ -40,6 +40,9 @@ from grader.report.curves import curves_png
 from grader.sandbox.launch import Sandbox
 from grader.scoring import score_item, total
 
+REFUSED = "archive-refused"
+"""Id of the flag of an archive from which nothing could be read."""
+
 
 def _nobody(_progress: Progress) -> None:
     """Watch nothing."""
@@ -118,7 +121,7 @@ def grade(
 def flags_of(taken_in: Submission | Rejection) -> tuple[Flag, ...]:
     """Return what a person should know of a submission beside its items."""
     if isinstance(taken_in, Rejection):
-        return (Flag("archive-refused", taken_in.reason),)
+        return (Flag(REFUSED, taken_in.reason),)
     return flag_libraries(taken_in)
 
 

@@ -16,7 +16,7 @@ from grader.errors import GraderError
 from grader.lab import Limits, Project
 from grader.model import Audience, Graded, ItemResult, Outcome, Report
 from grader.overrides import Override, apply_overrides
-from grader.pipeline import Plan, grade
+from grader.pipeline import REFUSED, Plan, grade
 from grader.report.json_report import to_json
 from grader.sandbox.launch import Launched, Sandbox
 
@@ -252,7 +252,7 @@ def test_an_archive_that_cannot_be_read_waits_for_a_person_and_has_no_score(
     assert report.score is None
     assert item_of(report, "structure").outcome is Outcome.NEEDS_REVIEW
     assert {item.points for item in report.items} == {None}
-    assert [flag.id for flag in report.flags] == ["archive-refused"]
+    assert [flag.id for flag in report.flags] == [REFUSED]
 
 
 def test_a_sandbox_that_does_not_start_gives_no_score_and_never_a_zero(

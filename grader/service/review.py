@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from grader.batch.folder.batch_folder import BatchFolder
 from grader.batch.review.decisions import DecidedMeanwhile, decide, take_back
 from grader.batch.review.matters import Matter, Wanted, matters, matters_of, neighbours, wanted_of
-from grader.batch.review.reasons import ACCEPTED, reasons
+from grader.batch.review.reasons import ACCEPTED, REFUSED, reasons
 from grader.errors import ConfigurationError, GraderError
 from grader.model import Entry
 from grader.overrides import Override
@@ -115,7 +115,8 @@ class _Pages:
                 take_back(self._folder, key, form.get("sha256", ""), item, form.get("seen", ""))
                 self._changed()
                 return redirect(url_for("matter", key=key, item=item, show=wanted))
-            decide(self._folder, self._decision(here, form), form.get("seen", ""))
+            nothing_for = here.unread if form.get("act") == "refuse" else ()
+            decide(self._folder, self._decision(here, form), form.get("seen", ""), nothing_for)
         except DecidedMeanwhile as error:
             return self._matter(key, item, form, str(error)), 409
         except ConfigurationError as error:
@@ -157,6 +158,7 @@ class _Pages:
             position=sum(one.place <= here.place for one in every),
             of=len(every),
             choices=reasons(overrides, item, here.item.max_points),
+            refused=REFUSED,
             nowhere=_nowhere,
             who=self._person(),
             error=error,
@@ -186,6 +188,8 @@ class _Pages:
         points, why = form.get("points", ""), form.get("why", "")
         if form.get("act") == "accept":
             points, why = str(here.item.proposed), ACCEPTED
+        elif form.get("act") == "refuse":
+            points, why = "0", REFUSED
         elif form.get("act", "").startswith("choose "):
             points, _, why = form["act"].removeprefix("choose ").partition(" ")
         return Override(

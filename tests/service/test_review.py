@@ -17,8 +17,9 @@ from grader.batch.finish import refresh
 from grader.batch.folder.batch_folder import BatchFolder
 from grader.batch.review.decisions import NONE, decide
 from grader.lab import Project
-from grader.model import Graded, ItemResult, LossCurve, Outcome
+from grader.model import Flag, Graded, ItemResult, LossCurve, Outcome
 from grader.overrides import Override
+from grader.pipeline import REFUSED
 from grader.service.guard import Guard
 from grader.service.review import make_app
 from grader.service.shelf import Shelf
@@ -348,3 +349,58 @@ def test_what_could_not_be_graded_is_named(browser: FlaskClient, batch: BatchFol
     assert "1 could not be graded and are not here" in browser.get("/").text
     assert browser.get("/decide/BEN/plots").status_code == 404
     assert "The disk was full." in browser.get("/student/BEN").text
+
+
+# Archives that could not be opened.
+
+
+@pytest.fixture
+def refused(project: Project, batch: BatchFolder) -> Graded:
+    """Make ADA's archive one that nothing could be read from."""
+    items = [
+        ItemResult("structure", "Names", 10.0, Outcome.NEEDS_REVIEW, feedback=("It is no zip.",)),
+        ItemResult("relu", "relu.py", 10.0, Outcome.NOT_RUN),
+        ItemResult("plots", "Plots", 10.0, Outcome.NOT_RUN),
+    ]
+    flags = (Flag(REFUSED, "It is no zip."),)
+    graded = Graded(msgspec.structs.replace(report_of("ADA", *items), flags=flags))
+    batch.write("ADA", graded, ())
+    return graded
+
+
+def test_one_stroke_gives_nothing_for_all_of_an_archive_that_could_not_be_opened(
+    browser: FlaskClient, post: Post, batch: BatchFolder, refused: Graded
+) -> None:
+    page = browser.get("/decide/ADA/structure").text
+    assert 'value="refuse" data-key="0"' in page
+    assert page.count("It is no zip.") == 1
+    post("ADA", "structure", act="refuse")
+    report = batch.read("ADA")
+    assert (report.score, report.is_final) == (0.0, True)
+    assert {item.decision and item.decision.why for item in report.items} == {
+        "The archive could not be opened."
+    }
+    assert 'value="refuse"' not in browser.get("/decide/ADA/structure").text
+    post("ADA", "structure", act="take back")
+    assert batch.overrides() == ()
+    assert batch.read("ADA") == refused.report
+
+
+def test_what_somebody_gave_for_an_item_of_such_an_archive_stays(
+    post: Post, batch: BatchFolder, refused: Graded
+) -> None:
+    post("ADA", "plots", points="7", why="sent by mail")
+    post("ADA", "structure", act="refuse")
+    assert {one.item: one.points for one in batch.overrides()} == {
+        "plots": 7.0,
+        "structure": 0.0,
+        "relu": 0.0,
+    }
+
+
+def test_only_an_archive_that_could_not_be_opened_can_be_refused(
+    browser: FlaskClient, post: Post, batch: BatchFolder
+) -> None:
+    assert 'value="refuse"' not in browser.get("/decide/ADA/plots").text
+    post("ADA", "plots", act="refuse")
+    assert [one.item for one in batch.overrides()] == ["plots"]

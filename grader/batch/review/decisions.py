@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -14,7 +14,6 @@ from grader.overrides import (
     Override,
     problem_of,
     with_override,
-    without_override,
     write_overrides,
 )
 
@@ -32,7 +31,9 @@ def version_of(overrides: Sequence[Override], sha256: str, item: str) -> str:
     return hashlib.sha256(msgspec.json.encode(mine[-1])).hexdigest()[:16] if mine else NONE
 
 
-def decide(folder: BatchFolder, new: Override, seen: str) -> Report:
+def decide(
+    folder: BatchFolder, new: Override, seen: str, nothing_for: Collection[str] = ()
+) -> Report:
     """Keep a decision and apply it to the submission's report.
 
     Parameters
@@ -43,6 +44,9 @@ def decide(folder: BatchFolder, new: Override, seen: str) -> Report:
         With the student's key.
     seen : str
         Version of the decision that the person saw when they made this one.
+    nothing_for : collection of str
+        Further items of the submission that get no points by the same decision, but for those that
+        somebody decided on.
 
     Returns
     -------
@@ -64,14 +68,26 @@ def decide(folder: BatchFolder, new: Override, seen: str) -> Report:
         raise ConfigurationError(f"This decision {problem}.", "Complete it.")
     with folder.changing():
         overrides = _unchanged(folder, new.key, new.sha256, new.item, seen)
-        return _keep(folder, new.key, with_override(overrides, new))
+        decided = {one.item for one in overrides if one.sha256 == new.sha256}
+        overrides = with_override(overrides, new)
+        for item in nothing_for:
+            if item not in decided:
+                other = msgspec.structs.replace(new, item=item, points=0.0)
+                overrides = with_override(overrides, other)
+        return _keep(folder, new.key, overrides)
 
 
 def take_back(folder: BatchFolder, key: str, sha256: str, item: str, seen: str) -> Report:
-    """Forget a decision, so that what the check found holds again; as `decide`."""
+    """Forget a decision, so that what the check found holds again; as `decide`.
+
+    What was decided about other items by the same decision is forgotten too.
+    """
     with folder.changing():
         overrides = _unchanged(folder, key, sha256, item, seen)
-        return _keep(folder, key, without_override(overrides, sha256, item))
+        mine = [one for one in overrides if (one.sha256, one.item) == (sha256, item)]
+        made = {(one.sha256, one.when, one.who) for one in mine}
+        left = [one for one in overrides if (one.sha256, one.when, one.who) not in made]
+        return _keep(folder, key, left)
 
 
 def _unchanged(

@@ -11,6 +11,7 @@ from grader.batch.review.decisions import version_of
 from grader.checks.better_cifar import ITEM as TRAINING
 from grader.model import Entry, Flag, ItemResult, Outcome, SubmissionStamp
 from grader.overrides import Override, earlier_decisions
+from grader.pipeline import REFUSED
 
 
 class Wanted(StrEnum):
@@ -39,6 +40,8 @@ class Matter(msgspec.Struct, frozen=True):
         As it is now.
     training : ItemResult or None
         The submission's item whose losses people hold beside its plots, if it has one.
+    unread : tuple of str
+        Ids of the submission's items of which nothing is known, as its archive was refused.
     version : str
         Of the decision about it.
     earlier : tuple of Override
@@ -51,6 +54,7 @@ class Matter(msgspec.Struct, frozen=True):
     flags: tuple[Flag, ...]
     item: ItemResult
     training: ItemResult | None
+    unread: tuple[str, ...]
     version: str
     earlier: tuple[Override, ...]
 
@@ -67,6 +71,8 @@ def matters_of(entry: Entry, overrides: Sequence[Override]) -> tuple[Matter, ...
     stamp = entry.report.submission
     earlier = earlier_decisions(stamp.sha256, overrides, entry.key)
     training = next((item for item in entry.report.items if item.id == TRAINING), None)
+    refused = any(flag.id == REFUSED for flag in entry.report.flags)
+    unread = entry.report.left_out if refused else ()
     return tuple(
         Matter(
             place=(number, entry.key),
@@ -75,6 +81,7 @@ def matters_of(entry: Entry, overrides: Sequence[Override]) -> tuple[Matter, ...
             flags=entry.report.flags,
             item=item,
             training=training,
+            unread=unread,
             version=version_of(overrides, stamp.sha256, item.id),
             earlier=tuple(one for one in earlier if one.item == item.id),
         )

@@ -12,6 +12,8 @@ from grader.overrides import Override
 MOST = 9
 """As many as there are digit keys."""
 ACCEPTED = "As the check proposed."
+REFUSED = "The archive could not be opened."
+"""For all items of an archive at once."""
 
 # What people say of plots before anybody has said anything: shares of the item's points.
 _FIRST = {
@@ -25,7 +27,6 @@ _FIRST = {
         (1.0, "The network is better than the given one."),
         (0.0, "The network is not better than the given one."),
     ),
-    "structure": ((0.0, "The archive could not be opened."),),
 }
 
 
@@ -49,6 +50,8 @@ def reasons(overrides: Sequence[Override], item: str, max_points: float) -> tupl
         What it is worth.
     """
     said = [Reason(o.points, o.why) for o in reversed(overrides) if o.item == item]
-    often = [reason for reason, _ in Counter(said).most_common() if reason.why != ACCEPTED]
+    often = [
+        reason for reason, _ in Counter(said).most_common() if reason.why not in (ACCEPTED, REFUSED)
+    ]
     usual = [Reason(share * max_points, why) for share, why in _FIRST.get(item, ())]
     return tuple(dict.fromkeys((*often, *usual)))[:MOST]
