@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import os
 import random
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -39,6 +41,7 @@ SEED = 7
 ITEMS = ("relu", "softmax")
 KILLS = 10
 PATIENCE_SECONDS = 60.0
+SIOCSIFFLAGS, SIOCBRADDBR, SIOCBRDELBR = 0x8914, 0x89A0, 0x89A1
 SLOW = """
 import time
 right_forward = SoftMaxLayer.forward
@@ -301,10 +304,14 @@ def test_a_bubblewrap_that_somebody_kills_is_no_loss_of_the_students(
 
 
 class OwnEngine:
-    """A Docker engine of the tests' own, which they may stop; it answers in two ways."""
+    """A Docker engine of the tests' own, which they may stop; it answers in two ways.
 
-    def __init__(self, program: str, folder: Path) -> None:
-        self._program, self._folder = program, folder
+    It has a bridge of its own too, though its containers use none: an engine that is told to do
+    without removes `docker0`, which is this machine's engine's.
+    """
+
+    def __init__(self, program: str, folder: Path, bridge: str) -> None:
+        self._program, self._folder, self._bridge = program, folder, bridge
         with socket.create_server(("127.0.0.1", 0)) as free:
             over_tcp = f"tcp://127.0.0.1:{free.getsockname()[1]}"
         self.addresses = {"unix": f"unix://{folder}/engine.sock", "tcp": over_tcp}
@@ -319,7 +326,7 @@ class OwnEngine:
                 [
                     *(self._program, *hosts, "--pidfile", f"{self._folder}/pid"),
                     *("--data-root", f"{self._folder}/data", "--exec-root", f"{self._folder}/exec"),
-                    *("--bridge", "none", "--iptables=false"),
+                    *("--bridge", self._bridge, "--iptables=false"),
                     *("--ip-forward=false", "--ip-masq=false"),
                 ],
                 stdout=log,
@@ -350,6 +357,19 @@ class OwnEngine:
             self._process = None
 
 
+@contextlib.contextmanager
+def network_bridge(name: str) -> Iterator[str]:
+    """Make a bridge, as `ip link add` would, and remove it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as kernel:
+        fcntl.ioctl(kernel, SIOCBRADDBR, name.encode() + b"\0")
+        try:
+            yield name
+        finally:
+            down = struct.pack("16sh14x", name.encode(), 0)
+            fcntl.ioctl(kernel, SIOCSIFFLAGS, down)
+            fcntl.ioctl(kernel, SIOCBRDELBR, name.encode() + b"\0")
+
+
 @pytest.fixture(scope="module")
 def own_engine(docker_sandbox: DockerSandbox, project: Project) -> Iterator[OwnEngine]:
     """An engine with the sandbox image in it, to be started by the test."""
@@ -357,17 +377,18 @@ def own_engine(docker_sandbox: DockerSandbox, project: Project) -> Iterator[OwnE
     if program is None or os.geteuid() != 0:
         pytest.skip("a second Docker engine needs dockerd and root")
     folder = Path(tempfile.mkdtemp(prefix="nn-engine-", dir="/tmp"))
-    engine = OwnEngine(program, folder)
-    try:
-        engine.start()
-        command = ["docker", "save", image_status(project.root).tag]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as saved:
-            assert engine.run("load", stdin=saved.stdout).returncode == 0
-        assert saved.returncode == 0
-        yield engine
-    finally:
-        engine.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with network_bridge(f"nn-{os.getpid()}") as bridge:
+        engine = OwnEngine(program, folder, bridge)
+        try:
+            engine.start()
+            command = ["docker", "save", image_status(project.root).tag]
+            with subprocess.Popen(command, stdout=subprocess.PIPE) as saved:
+                assert engine.run("load", stdin=saved.stdout).returncode == 0
+            assert saved.returncode == 0
+            yield engine
+        finally:
+            engine.stop()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.docker
