@@ -27,6 +27,8 @@ class _Watched(msgspec.Struct):
     index: int
     array: Callable[[], values.AnyArray | None]
     before: bytes
+    dtype: str
+    shape: tuple[int, ...]
     calls: int
     size: int
 
@@ -56,7 +58,8 @@ class ArgumentWatch:
             # strided array is a view, which others may hold by its base alone.
             found = weakref.ref(array) if array.base is None else partial(_itself, array)
             before = array.tobytes()
-            self._watched.append(_Watched(request, index, found, before, calls, size))
+            dtype, shape = array.dtype.str, array.shape
+            self._watched.append(_Watched(request, index, found, before, dtype, shape, calls, size))
             self._bytes += len(before)
         self._calls += 1
 
@@ -73,7 +76,8 @@ class ArgumentWatch:
             now = array.tobytes()
             if now != one.before:
                 one.before = now
-                wire = values.array_to_wire(array)
+                # In the shape that it was given in: a layer may have set another.
+                wire = protocol.Array(one.dtype, list(one.shape), "C", memoryview(now))
                 changed.append(protocol.Mutation(one.request, one.index, wire))
             if self._calls - one.calls <= MOST_CALLS and self._bytes - one.size <= MOST_BYTES:
                 kept.append(one)

@@ -96,6 +96,21 @@ def test_an_array_is_told_again_only_when_it_has_changed_again() -> None:
     assert [change.index for change in watch.changes()] == [0]
 
 
+def test_an_array_that_student_code_shaped_anew_is_told_as_it_was_given() -> None:
+    watch, ours = ArgumentWatch(), GivenArrays()
+    known, array = np.zeros((2, 3)), np.zeros((2, 3))
+    ours.add(1, [known])
+    watch.add(1, [array])
+    array.shape = (6,)
+    array[4] = 1
+    ours.write_back(watch.changes())
+    assert known.tolist() == [[0, 0, 0], [0, 1, 0]]
+    array.dtype = np.int64  # type: ignore[misc, assignment]
+    array[0] = np.float64(2).view(np.int64)
+    ours.write_back(watch.changes())
+    assert known.tolist() == [[2, 0, 0], [0, 1, 0]]
+
+
 def test_an_array_above_the_bound_is_watched_for_its_own_call_alone() -> None:
     watch = ArgumentWatch()
     array = np.zeros(argument_watch.MOST_BYTES // 8 + 1)
