@@ -125,7 +125,9 @@ class Cell:
         try:
             self._give()
         except (StreamClosed, DeadlinePassed, BadFrame):
-            # No student code has run in it.
+            # No student code has run in it; but its sources say what the libraries are, and can do
+            # without that.
+            self._libraries = ()
             self._stop()
             self._launch()
             self._told(self._give)

@@ -219,6 +219,21 @@ def test_a_lost_worker_is_replaced_and_gets_the_files_again(lab: Lab) -> None:
     assert second[1].data == b"code"
 
 
+def test_libraries_that_end_the_worker_or_take_too_long_are_left_to_the_student(lab: Lab) -> None:
+    orders = []
+
+    def writes(path: Path, token: str) -> None:
+        with contextlib.closing(connect(path)) as stream:
+            stream.send(protocol.encode(protocol.Hello(token)))
+            for _ in range(2):
+                orders.append(protocol.decode(stream.receive(), protocol.orders))
+                stream.send(protocol.encode(protocol.Done()))
+
+    with Cell(FakeWorker(answering(protocol.Done()), writes), lab, {}) as cell:
+        cell.fill({"layers/full.py": b"code"}, ["matplotlib"])
+    assert [type(order).__name__ for order in orders] == ["Setup", "WriteFile"]
+
+
 def test_a_worker_that_keeps_dying_is_in_the_end_the_students_loss(lab: Lab) -> None:
     def dies_with_its_process(path: Path, token: str) -> None:
         with contextlib.closing(connect(path)) as stream:
