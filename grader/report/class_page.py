@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 import msgspec
@@ -121,6 +122,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         The id of its panel.
     key : str
         Its folder below `submissions/`.
+    name : str
+        The student's; with the key where others have the same.
     folder : str
         That folder, as an address.
     to_do : str
@@ -160,9 +163,10 @@ def class_page(facts: ClassFacts) -> Iterator[bytes]:
         What is known.
     """
     alike = _alike(facts.likeness) if facts.likeness is not None else {}
+    named = zip(facts.entries, _names(facts.entries), strict=True)
     rows = tuple(
-        _row(entry, number, tuple(alike.get(entry.key, ())))
-        for number, entry in enumerate(facts.entries, 1)
+        _row(entry, number, name, tuple(alike.get(entry.key, ())))
+        for number, (entry, name) in enumerate(named, 1)
     )
     cases = case_figures(facts.entries)
     places = {(one.item, one.case.suite, one.case.id): one.anchor for one in cases}
@@ -210,9 +214,16 @@ def _alike(likeness: Likeness) -> dict[str, list[Alike]]:
     return found
 
 
-def _row(entry: Entry, number: int, alike: tuple[Alike, ...]) -> Row:
+def _names(entries: Sequence[Entry]) -> Iterator[str]:
+    """Yield each student's name; of those who share one, with the key."""
+    names = [name_of(e.report.submission) if e.report is not None else e.key for e in entries]
+    times = Counter(names)
+    for entry, name in zip(entries, names, strict=True):
+        yield name if times[name] == 1 else f"{name} ({entry.key})"
+
+
+def _row(entry: Entry, number: int, name: str, alike: tuple[Alike, ...]) -> Row:
     report = entry.report
-    name = name_of(report.submission) if report is not None else entry.key
     items = {item.id: item for item in report.items} if report is not None else {}
     late = report is not None and (report.submission.lms or {}).get("late") == "yes"
     waiting = [item.id for item in items.values() if item.outcome is Outcome.NEEDS_REVIEW]

@@ -125,6 +125,17 @@ def test_staff_see_everybody_with_points_diagnostics_and_what_is_to_do(project: 
         assert expected in text, expected
 
 
+def test_two_students_of_one_name_can_be_told_apart(project: Project) -> None:
+    one, other = (Entry(key, "x.zip", report_of()) for key in ("canvas-1", "canvas-2"))
+    ben = SubmissionStamp("BEN_ROE_LAB3.zip", "1" * 64, "BEN", "ROE")
+    third = Entry("canvas-3", "x.zip", report_of(submission=ben))
+    text = text_of(project, one, other, third)
+    assert "Ada Lovelace (canvas-1)" in text
+    assert "Ada Lovelace (canvas-2)" in text
+    assert "Ben Roe" in text
+    assert "Ben Roe (" not in text
+
+
 def test_a_lost_case_leads_to_what_it_is_about_and_who_lost_it(project: Project) -> None:
     page = page_of(project, ADA)
     rows = {attributes["id"] for tag, attributes in page.tags if tag == "tr" and "id" in attributes}

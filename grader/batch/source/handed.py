@@ -11,7 +11,7 @@ import shutil
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -70,7 +70,8 @@ class Source(msgspec.Struct, frozen=True):
     handed : tuple of Handed
         One a student, in the order of their keys.
     passed_over : tuple of str
-        Files that are no archives, a sentence each.
+        Files that are no archives, a sentence each; but for those that an LMS says are of somebody
+        who has no archive.
     """
 
     handed: tuple[Handed, ...]
@@ -137,20 +138,30 @@ def _found(source: Path, listing: Listing, lab_name: str) -> tuple[list[_Found],
         return _of_gradescope(source, listing, metadata[0], lab_name)
     archives = [file for file in listing.files if file.name.lower().endswith(".zip")]
     others = [file for file in listing.files if not file.name.lower().endswith(".zip")]
-    found = list(_archives(archives, lab_name))
+    found = list(_handed_in(archives, lab_name))
     if not found and any("layers" in file.parts for file in others):
         raise ConfigurationError(
             f"{source} holds no archives; it looks like one student's work.",
             "Grade a single archive with `grader grade`.",
         )
-    passed_over = [f"{file.shown} is no zip archive and was passed over." for file in others]
-    return found, passed_over
+    # In a download, what somebody handed in who has no archive is theirs all the same: intake says
+    # what it is.
+    students = {one.key for one in found if one.lms}
+    named = _handed_in(others if students else [], lab_name)
+    instead = [one for one in named if one.lms and one.key not in students]
+    taken = {file for one in instead for file in one.files}
+    passed_over = [
+        f"{file.shown} is no zip archive and was passed over."
+        for file in others
+        if file not in taken
+    ]
+    return [*found, *instead], passed_over
 
 
-def _archives(archives: list[File], lab_name: str) -> Iterator[_Found]:
+def _handed_in(files: list[File], lab_name: str) -> Iterator[_Found]:
     taken: Counter[str] = Counter()
-    for file in archives:
-        again = _AGAIN.search(file.name[:-4])
+    for file in files:
+        again = _AGAIN.search(PurePosixPath(file.name).stem)
         order = (float(again[1]) if again else 0.0, file.name)
         # The LMS's own part comes first: what stands behind it is the student's to choose.
         folder = next(filter(None, map(read_moodle_name, file.parts[:-1])), None)

@@ -106,6 +106,38 @@ def test_what_is_no_archive_is_named(tmp_path: Path) -> None:
     assert found.passed_over == ('"JOHN_ROE_LAB3.rar" is no zip archive and was passed over.',)
 
 
+def test_who_handed_in_no_archive_in_an_lms_is_no_less_there(tmp_path: Path) -> None:
+    found = folder_of(
+        tmp_path,
+        "doejane_4711_99012_JANE_DOE_LAB3.zip",
+        "doejane_4711_99014_plots.pdf",
+        "roejohn_4712_99013_JOHN_ROE_LAB3.rar",
+        "Ann Poe_31_assignsubmission_file_/full.py",
+        "Ann Poe_31_assignsubmission_file_/relu.py",
+        "Bo Moe_32_assignsubmission_onlinetext_/onlinetext.html",
+        "notes.txt",
+    )
+    handed = by_key(found)
+    assert {key: one.name for key, one in handed.items()} == {
+        "canvas-4711": "JANE_DOE_LAB3.zip",
+        "canvas-4712": "JOHN_ROE_LAB3.rar",
+        "moodle-31": "relu.py",
+    }
+    assert handed["moodle-31"].superseded == ("full.py",)
+    assert isinstance(read_archive(handed["canvas-4712"].path, LAB), Rejection)
+    assert [line.split('"')[1] for line in found.passed_over] == [
+        "Bo Moe_32_assignsubmission_onlinetext_/onlinetext.html",
+        "doejane_4711_99014_plots.pdf",
+        "notes.txt",
+    ]
+
+
+def test_in_a_plain_folder_only_archives_are_handed_in(tmp_path: Path) -> None:
+    found = folder_of(tmp_path, "JANE_DOE_LAB3.zip", "roejohn_4712_99013_JOHN_ROE_LAB3.rar")
+    assert list(by_key(found)) == ["JANE_DOE"]
+    assert len(found.passed_over) == 1
+
+
 def test_a_key_is_a_harmless_name_for_a_folder(tmp_path: Path) -> None:
     found = folder_of(tmp_path, "..zip", "a b$;c.zip", "-.zip")
     for one in found.handed:
