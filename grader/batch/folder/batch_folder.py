@@ -197,11 +197,13 @@ class BatchFolder:
             path = self.artefacts_path(key) / name
             if not _holds(path, picture):
                 write_atomically(path, picture)
-        standing = self._standing(key, Report)
-        if standing is not None and _says_the_same(standing, report):
-            report = standing
-        else:
-            write_atomically(self.report_path(key), to_json(report, Audience.STAFF))
+        # Whoever decides meanwhile would write the report that he read, and undo this.
+        with self.changing():
+            standing = self._standing(key, Report)
+            if standing is not None and _says_the_same(standing, report):
+                report = standing
+            else:
+                write_atomically(self.report_path(key), to_json(report, Audience.STAFF))
         self.problem_path(key).unlink(missing_ok=True)
         return report
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import multiprocessing
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import msgspec
@@ -13,11 +15,12 @@ import pytest
 
 from grader.batch.finish import refresh
 from grader.batch.folder.batch_folder import BatchFolder
+from grader.batch.review import decisions
 from grader.batch.review.decisions import NONE, DecidedMeanwhile, decide, take_back, version_of
 from grader.errors import ConfigurationError, GraderError
 from grader.lab import Project
 from grader.model import Graded, Outcome
-from grader.overrides import Override
+from grader.overrides import Override, write_overrides
 from tests.batch.batches import make_batch, plots, relu, report_of, sha_of
 
 WHEN = "2026-11-24T10:00:00+01:00"
@@ -135,6 +138,31 @@ def test_decisions_made_while_a_batch_runs_count_at_its_end(
     assert batch.read("ADA").score == 18.0
     assert entries[0].report is not None
     assert entries[0].report.provisional
+
+
+def test_what_a_batch_finds_while_somebody_decides_is_not_undone(
+    batch: BatchFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The decision is written into the report that was read before, and that one stood then."""
+    read, go_on = threading.Event(), threading.Event()
+
+    def write_slowly(path: Path, overrides: Sequence[Override]) -> None:
+        read.set()
+        assert go_on.wait(60)
+        write_overrides(path, overrides)
+
+    monkeypatch.setattr(decisions, "write_overrides", write_slowly)
+    found = Graded(report_of("ADA", relu(Outcome.FAILED), plots()))
+    with ThreadPoolExecutor(2) as both:
+        deciding = both.submit(decide, batch, about("ADA"), NONE)
+        assert read.wait(60)
+        writing = both.submit(batch.write, "ADA", found, ())
+        # It has to wait; were it done by now, it would be undone.
+        wait([writing], timeout=0.2)
+        go_on.set()
+        deciding.result()
+        writing.result()
+    assert batch.read("ADA").items[0].outcome is Outcome.FAILED
 
 
 def _decide_on_many(place: Path, keys: list[str]) -> None:
