@@ -91,7 +91,7 @@ def memory():
         children.append(child)
     # Until one of them has had to go, or all have what they wanted.
     os.set_blocking(told, False)
-    full, until = 0, time.monotonic() + 15
+    full, until = 0, time.monotonic() + 60
     while not dead and full < 4 and time.monotonic() < until:
         time.sleep(0.05)
         try:
