@@ -19,6 +19,11 @@ DTYPES: dict[str, np.dtype[Any]] = {
     )
 }
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
+_NARROWED: dict[np.dtype[Any], np.dtype[Any]] = {
+    np.dtype("longdouble"): np.dtype("float64"),
+    np.dtype("clongdouble"): np.dtype("complex128"),
+}
+"""What is sent of numbers whose form depends on the machine: tests compute in doubles."""
 MAX_DIMENSIONS = 32
 MAX_DEPTH = 32
 MAX_INT = 2**63
@@ -40,6 +45,8 @@ class Unwirable(Exception):
 def array_to_wire(array: AnyArray) -> protocol.Array:
     """Encode an array, keeping dtype, shape and whether it is C, Fortran or strided.
 
+    Long doubles become doubles.
+
     Raises
     ------
     Unwirable
@@ -50,6 +57,7 @@ def array_to_wire(array: AnyArray) -> protocol.Array:
     dtype = _NAMES.get(array.dtype)
     if dtype is None:
         native = array.dtype.newbyteorder("=")
+        native = _NARROWED.get(native, native)
         dtype = _NAMES.get(native)
         if dtype is None:
             raise Unwirable(f"an array of dtype {array.dtype}")
@@ -134,6 +142,8 @@ def to_wire(
         if isinstance(value, np.generic):
             if value.dtype.str in DTYPES:
                 return protocol.Scalar(value.dtype.str, value.tobytes())
+            if value.dtype in _NARROWED:
+                return to_wire(_NARROWED[value.dtype].type(value), handle)
             return handle(value)
     except Unwirable:
         return handle(value)
