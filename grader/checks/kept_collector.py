@@ -46,6 +46,18 @@ def keep_collector() -> None:
 
 
 @contextmanager
+def keeping_collector() -> Iterator[None]:
+    """Have this process keep its collector meanwhile, for as many submissions as there are."""
+    keep_collector()
+    try:
+        yield
+    finally:
+        kept, _Keeping.kept, _Keeping.on = _Keeping.kept, None, False
+        if kept is not None:
+            kept.collector.close()
+
+
+@contextmanager
 def collector_for(subject: Subject, run_seconds: float) -> Iterator[Collector]:
     """Give a collector: the one that was kept, if it has collected what is asked for.
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from grader import pipeline
 from grader.atomic_file import write_atomically
+from grader.checks.kept_collector import keeping_collector
 from grader.cli.console import cases_text, log, points_text, watching
 from grader.dataset.store import demo_dataset
 from grader.demo import EXAMPLES, write_examples
@@ -44,7 +45,10 @@ def demo(*, out: Path | None, sandbox: SandboxKind) -> None:
     chosen = choose_sandbox(sandbox, project.root, log)
     items = tuple(line.id for line in project.lab.rubric)
     plan = pipeline.Plan(project, chosen, project.lab.suite.seed, items, demo_dataset())
-    with tempfile.TemporaryDirectory(prefix=temporary_prefix("demo")) as temporary:
+    with (
+        tempfile.TemporaryDirectory(prefix=temporary_prefix("demo")) as temporary,
+        keeping_collector(),
+    ):
         folder = out if out is not None else Path(temporary)
         reports = []
         for archive in write_examples(project, folder):

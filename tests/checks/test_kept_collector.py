@@ -38,14 +38,9 @@ def hidden(given: int = 1, name: str = "FullLayer") -> str:
 
 
 @pytest.fixture(autouse=True)
-def keeping(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(kept_collector._Keeping, "on", False)
-    kept_collector.keep_collector()
-    yield
-    kept = kept_collector._Keeping.kept
-    kept_collector._Keeping.kept = None
-    if kept is not None:
-        kept.collector.close()
+def keeping() -> Iterator[None]:
+    with kept_collector.keeping_collector():
+        yield
 
 
 def process() -> int:
@@ -185,3 +180,12 @@ def test_an_object_of_a_tests_that_knows_its_run_is_the_graders_error_and_then_t
 def test_what_was_learned_under_one_seed_counts_for_no_other(run_tests: RunTests) -> None:
     outcomes = [run_sequential(run_tests, "os.getpid()", seed) for seed in (1, 2, 1)]
     assert outcomes == [Outcome.PASSED] * 3
+
+
+def test_who_stops_keeping_leaves_no_process(run_tests: RunTests) -> None:
+    with kept_collector.keeping_collector():
+        run_tests({"full": FULL}, hidden={"full": hidden()})
+        collector = process()
+    with pytest.raises(ProcessLookupError):
+        os.kill(collector, 0)
+    assert not kept_collector._Keeping.on
