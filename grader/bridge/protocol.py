@@ -139,7 +139,7 @@ class Setup(Wire, frozen=True, tag="setup"):
 
 
 class WriteFile(Wire, frozen=True, tag="write"):
-    """Write one of the submission's files below its root."""
+    """Write one of the submission's files below its root; make a folder if the path ends in "/"."""
 
     path: str
     data: bytes

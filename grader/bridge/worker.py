@@ -115,8 +115,9 @@ class _Worker:
         target = os.path.join(self._setup.root, order.path)
         try:
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            with open(target, "wb") as file:
-                file.write(order.data)
+            if not order.path.endswith("/"):
+                with open(target, "wb") as file:
+                    file.write(order.data)
         except OSError as error:
             # What was written of it would take room from others.
             with contextlib.suppress(OSError):

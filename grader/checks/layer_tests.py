@@ -15,6 +15,7 @@ from grader.bridge.made_up_time import MOST_TIMES
 from grader.checks.case_run import Answer, Ours, Request
 from grader.checks.collector import Subject
 from grader.checks.kept_collector import collector_for
+from grader.checks.sandbox_files import with_folders
 from grader.checks.siblings import sibling_ids, with_reproduction
 from grader.lab import Project
 from grader.model import CaseResult, ItemResult, Outcome, Submission, Suite
@@ -94,7 +95,8 @@ def needs(path: str) -> bool:
 
 
 def _code_of(submission: Submission) -> dict[str, bytes]:
-    return {path: data for path, data in submission.files.items() if needs(path)}
+    files = {path: data for path, data in submission.files.items() if needs(path)}
+    return with_folders(files, submission)
 
 
 def _item_result(item: str, project: Project, answer: Answer, known: Sequence[str]) -> ItemResult:

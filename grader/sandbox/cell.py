@@ -112,7 +112,7 @@ class Cell:
         ----------
         files : mapping of str to bytes
             What to write below the submission's root, now and in each sandbox that takes the
-            place of this one.
+            place of this one. A path that ends in a slash is a folder.
         libraries : sequence of str
             Modules of the sandbox's own that the worker is to import before.
 
@@ -280,11 +280,12 @@ class Cell:
         long, is left out. It is data; a case that needs it fails.
         """
         longest = (self._limits.frame_mib << 20) - FRAME_MARGIN
-        problems = [
-            self._done(protocol.WriteFile(path, self._files[path])).problem
-            for path in sorted(self._files, key=lambda path: len(self._files[path]))
-            if len(self._files[path]) <= longest
-        ]
+        problems = []
+        for path in sorted(self._files, key=lambda path: len(self._files[path])):
+            if len(self._files[path]) <= longest:
+                problem = self._done(protocol.WriteFile(path, self._files[path])).problem
+                if not path.endswith("/"):  # There is room for a folder where there is none else.
+                    problems.append(problem)
         if problems and None not in problems:
             raise GraderError(
                 f"The submission's files could not be written in the sandbox ({problems[0]}).",

@@ -98,10 +98,12 @@ def _parts(
         yield from _data(plan)
     elif item == better_cifar.ITEM:
         yield from _flat(one for one in files if better_cifar.needs(one[0]))
+        yield msgspec.json.encode(reading.folders)
         yield msgspec.json.encode((lab.training, lab.better_cifar, lab.modules, lab.spellings))
         yield from _data(plan)
     else:
         yield from _flat(one for one in files if layer_tests.needs(one[0]))
+        yield msgspec.json.encode(reading.folders)
         yield msgspec.json.encode((lab.modules, lab.spellings, lab.tolerances, lab.suite))
         own = f"test_{item}.py"
         yield from _flat(one for one in tests if not one[0].startswith("test_") or one[0] == own)

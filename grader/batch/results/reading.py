@@ -36,6 +36,8 @@ class Reading(msgspec.Struct, frozen=True):
         The student's number, by what better_cifar.py says.
     files : dict of str to bytes
         SHA-256 of each file, by its path below the root.
+    folders : tuple of str
+        All folders below the root, in order.
     """
 
     archive: str
@@ -45,6 +47,7 @@ class Reading(msgspec.Struct, frozen=True):
     flags: tuple[Flag, ...]
     number: int | None = None
     files: dict[str, bytes] = {}
+    folders: tuple[str, ...] = ()
 
     @property
     def head(self) -> Submission | Rejection:
@@ -61,7 +64,8 @@ def reading_of(taken_in: Submission | Rejection) -> Reading:
         return Reading(taken_in.archive, taken_in.sha256, who, taken_in.reason, flags)
     files = {path: hashlib.sha256(data).digest() for path, data in taken_in.files.items()}
     number = student_seed(taken_in)
-    return Reading(taken_in.archive, taken_in.sha256, who, None, flags, number, files)
+    folders = tuple(sorted(taken_in.folders))
+    return Reading(taken_in.archive, taken_in.sha256, who, None, flags, number, files, folders)
 
 
 def read(one: Handed, lab: Lab, cache: ResultCache) -> Reading:

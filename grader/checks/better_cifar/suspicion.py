@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from grader.checks.sandbox_files import with_folders
 from grader.lab import BetterCifarSettings
 from grader.model import Submission
 
@@ -22,12 +23,13 @@ def needs(path: str) -> bool:
 
 
 def training_files(submission: Submission, settings: BetterCifarSettings) -> dict[str, bytes]:
-    """Return the files that a training may need; what may hold ready weights stays out."""
-    return {
+    """Return what a training may need, for a cell; what may hold ready weights stays out."""
+    files = {
         path: data
         for path, data in submission.files.items()
         if needs(path) and (_suffix(path) == ".py" or len(data) <= settings.other_kib << 10)
     }
+    return with_folders(files, submission)
 
 
 def large_files(submission: Submission, settings: BetterCifarSettings) -> tuple[str, ...]:

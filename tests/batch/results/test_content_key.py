@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
@@ -82,6 +82,12 @@ def test_a_changed_layer_changes_what_runs_it(project: Project) -> None:
     assert changed(before, after) == {*project.lab.test_items, "better_cifar"}
 
 
+def test_another_folder_changes_what_may_write_into_it(project: Project) -> None:
+    before = keys(project, submission(project))
+    other = msgspec.structs.replace(submission(project), folders=frozenset({"logs"}))
+    assert changed(before, keys(project, other)) == {*project.lab.test_items, "better_cifar"}
+
+
 def test_another_seed_changes_all_but_the_structure(project: Project) -> None:
     one = submission(project)
     rubric = {line.id for line in project.lab.rubric}
@@ -116,6 +122,9 @@ def test_submissions_that_a_check_can_tell_apart_have_other_keys(
             "0" * 64,
             Identity("A", "B"),
             {path: bytes([len(path)]) * size for path, size in sizes.items()},
+            frozenset(
+                str(folder) for path in sizes for folder in [*PurePosixPath(path).parents][:-1]
+            ),
         )
         for sizes in (one, other)
     )
