@@ -16,9 +16,7 @@ from importlib.machinery import (
     SourcelessFileLoader,
 )
 
-IMPORTED_BY_STUDENTS = ("matplotlib.pyplot", "matplotlib.pylab")
-"""What student code must be the first to import in its process. Before that, `matplotlib.use`
-notes a backend down; after it, the backend is loaded at once, and one with windows is not there."""
+from grader.bridge.headless import make_headless
 
 _LOADERS = (
     (ExtensionFileLoader, EXTENSION_SUFFIXES),
@@ -39,8 +37,8 @@ class Libraries:
         for name in names:
             with suppress(BaseException):
                 importlib.import_module(name)
-        for name in IMPORTED_BY_STUDENTS:
-            _forget(name)
+        # With pyplot imported, to ask for a window fails at once and not when there is to be one.
+        make_headless()
         self._brought |= {name.partition(".")[0] for name in sys.modules.keys() - before}
 
     def give_way(self, folder: str) -> None:
@@ -58,11 +56,8 @@ class Libraries:
         self._brought.clear()
 
 
-def _forget(name: str) -> None:
-    """Have a module and those below it imported anew by whoever imports them next."""
-    package, _, attribute = name.rpartition(".")
-    with suppress(KeyError, AttributeError):
-        delattr(sys.modules[package], attribute)
-    for known in [*sys.modules]:
-        if known == name or known.startswith(f"{name}."):
-            del sys.modules[known]
+def _forget(library: str) -> None:
+    """Have a library be imported anew by whoever imports it next."""
+    for name in [*sys.modules]:
+        if name.partition(".")[0] == library:
+            del sys.modules[name]

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from grader.bridge.desk_dataset import DeskDataset
+from grader.bridge.headless import make_headless
 from grader.bridge.network_watch import Kept, NetworkWatch
 from grader.bridge.run_delay import delay_seconds
 from grader.bridge.values import AnyArray
@@ -70,7 +71,9 @@ class TrainingRun:
         BaseException
             Whatever the script raised, but for SystemExit.
         """
-        _make_headless()
+        with contextlib.suppress(ImportError):
+            importlib.import_module("matplotlib")
+        make_headless()
         sys.meta_path.insert(0, DeskDataset(self._root, self._fetch, self._watch.take_data))
         self._watch_layers()
         sys.argv = [SCRIPT]
@@ -248,17 +251,6 @@ class _Clock:
 
 
 _REASONS = {signal.SIGPROF: "cpu", signal.SIGALRM: "wall"}
-
-
-def _make_headless() -> None:
-    """Keep scripts that ask for a window, as they do on a desktop, from failing for it."""
-    with contextlib.suppress(ImportError):
-        matplotlib: Any = importlib.import_module("matplotlib")
-        matplotlib.use = _use_no_other
-
-
-def _use_no_other(*_args: Any, **_kwargs: Any) -> None:
-    """Stand in for `matplotlib.use`."""
 
 
 def _layers_of(network: Any) -> list[tuple[str, list[int]]]:

@@ -32,6 +32,7 @@ WORKER_FILES: Final = (
     "bridge/dialling.py",
     "bridge/foreseen_answers.py",
     "bridge/frames.py",
+    "bridge/headless.py",
     "bridge/host_object.py",
     "bridge/item_process.py",
     "bridge/kernel_files.py",

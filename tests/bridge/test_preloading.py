@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from grader.bridge import preloading
 from grader.bridge.preloading import Libraries
 
 
@@ -41,16 +40,6 @@ def test_modules_are_imported_and_others_left_to_those_who_ask(library: str) -> 
         *(library, f"{library}.drawing", f"{library}.parts"),
         *("a_helper", "a_helper.deep"),
     }
-
-
-def test_what_students_import_themselves_is_forgotten(
-    library: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(preloading, "IMPORTED_BY_STUDENTS", (f"{library}.parts", "a_third.part"))
-    Libraries().load([f"{library}.drawing"])
-    assert f"{library}.parts" not in known()
-    assert f"{library}.drawing" in known()
-    assert not hasattr(sys.modules[library], "parts")
 
 
 @pytest.mark.parametrize(

@@ -82,11 +82,12 @@ def test_a_library_that_is_not_there_fails_where_the_student_imports_it(
 
 def test_layers_do_not_notice_that_a_library_was_imported_before(run_tests: RunTests) -> None:
     modules = {
-        # A backend for windows, as on most students' own machines, and nothing is shown with it.
+        # A backend for windows, as on most students' own machines.
         "full": "import matplotlib\nmatplotlib.use('TkAgg')\nimport matplotlib.pyplot as plt\n"
         # Matplotlib imports Python's own `difflib`.
         "from difflib import ONE\n"
-        "class FullLayer:\n    def forward(self, x):\n        return ONE\n",
+        "class FullLayer:\n    def forward(self, x):\n"
+        "        plt.plot([x])\n        plt.show()\n        return ONE\n",
     }
     (item,) = run_tests(modules, public={"full": PUBLIC}, files={"difflib.py": b"ONE = 1\n"})
     assert item.outcome is Outcome.PASSED, item.cases
