@@ -20,6 +20,7 @@ from grader.errors import ConfigurationError, GraderError
 from grader.lab import Project, find_project
 from grader.model import Audience, Report
 from grader.overrides import apply_overrides, read_overrides
+from grader.publication import is_published
 from grader.report.json_report import to_json
 from grader.report.student_page import student_page
 from grader.roster import read_roster
@@ -139,6 +140,11 @@ def make_plan(
         raise ConfigurationError(
             "This installation has no hidden tests, so it cannot grade.",
             "Students run `grader check`; staff run grader from a full checkout.",
+        )
+    if tested and not is_published(project, project.suite_digest()):
+        log(
+            "grader: the tests differ from every published suite; `grader suite publish` them "
+            "before anybody's grade rests on them"
         )
     runs_code = [item for item in items if item != "structure"]
     sandbox = choose_sandbox(kind, project.root, log) if runs_code else None

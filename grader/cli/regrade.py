@@ -12,7 +12,7 @@ from rich.text import Text
 
 from grader.batch.folder.batch_folder import BatchFolder
 from grader.batch.regrade.apply import apply
-from grader.batch.regrade.changes import CaseCount, ItemChange, by_case
+from grader.batch.regrade.changes import CaseCount, ItemChange, SubmissionChange, by_case
 from grader.batch.regrade.difference import Difference
 from grader.batch.regrade.prepare import discard, prepare
 from grader.batch.results.cache import default_cache
@@ -98,13 +98,15 @@ def _show(difference: Difference, folder: Path) -> None:
     verdicts = difference.verdicts
     if verdicts:
         console.print(_cases_table(by_case(verdicts)))
-        console.print(_table(difference))
+        rows = [(one, item) for one in verdicts for item in one.items if item.other_points]
+        if rows:
+            console.print(_table(rows))
     lose = sum(change.gain < 0 for change in verdicts)
     gain = sum(change.gain > 0 for change in verdicts)
     wording = len(difference.changes) - len(verdicts)
     console.print(
-        f"{lose} lose points, {gain} gain points, {len(verdicts) - lose - gain} change without; "
-        f"{wording} change in wording alone; "
+        f"{lose} lose points, {gain} gain points, "
+        f"{len(verdicts) - lose - gain} change without either; {wording} change in wording alone; "
         f"{difference.submissions - len(difference.changes)} stay as they are."
     )
     place = folder / "regrade"
@@ -129,14 +131,13 @@ def _cases_table(counts: tuple[CaseCount, ...]) -> Table:
     return table
 
 
-def _table(difference: Difference) -> Table:
+def _table(rows: list[tuple[SubmissionChange, ItemChange]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("submission", "item"):
         table.add_column(name, overflow="fold")
     table.add_column("points", justify="right")
     table.add_column("score", justify="right")
     table.add_column("by", overflow="fold")
-    rows = [(change, item) for change in difference.verdicts for item in change.items]
     for change, item in rows[:MOST_ROWS]:
         table.add_row(
             Text(change.key),

@@ -81,6 +81,21 @@ def test_a_regrade_is_shown_applied_and_then_there_is_nothing_left(
     assert "holds no finished regrade. Run `grader regrade` first" in nothing.stderr
 
 
+def test_who_neither_gains_nor_loses_is_counted_and_not_listed(
+    graded: Path, grader: Grader
+) -> None:
+    path = graded / "submissions" / "ADA_RIGHT" / "report.json"
+    report = json.loads(path.read_bytes())
+    relu = next(item for item in report["items"] if item["id"] == "relu")
+    del relu["cases"][-1]
+    path.write_text(json.dumps(report))
+    shown = grader("regrade", graded)
+    assert "0 lose points, 1 gain points, 1 change without either" in shown.stdout
+    assert "BEN_RIGHT" in shown.stdout
+    assert "ADA_RIGHT" not in shown.stdout
+    assert "ADA_RIGHT_LAB3.zip" in (graded / "regrade" / "diff.html").read_text()
+
+
 def test_apply_and_discard_exclude_each_other(tmp_path: Path, grader: Grader) -> None:
     done = grader("regrade", tmp_path, "--apply", "--discard")
     assert done.returncode == 2

@@ -60,6 +60,11 @@ class ItemChange(msgspec.Struct, frozen=True):
     decided: bool
     cases: tuple[CaseChange, ...]
 
+    @property
+    def other_points(self) -> bool:
+        """Whether it has other points than it had."""
+        return self.points_before != self.points_after
+
 
 class SubmissionChange(msgspec.Struct, frozen=True):
     """A submission in which something differs.

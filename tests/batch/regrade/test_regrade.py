@@ -132,7 +132,7 @@ def test_a_regrade_shows_who_loses_what_by_which_case_and_changes_nothing(
     assert one.diagnostics_before == one.diagnostics_after == ("seen in relu/forward",)
     assert msgspec.structs.replace(kept, changes=(ChangeOutlines().outline(whole),)) == difference
     page = (batch.folder / "regrade" / "diff.html").read_text()
-    assert "BEN: 10 → 0 (-10)" in page
+    assert "BEN_LAB3.zip</span>: 10 → 0 (-10)" in page
     assert "seen in relu/forward" in page
 
 
