@@ -48,11 +48,17 @@ class Foreseen:
         self._ways = 0
         self.on_wire = protocol.NOTHING_SEALED
 
-    def learn(self, asked: Asked) -> None:
-        """Foresee, from now on, what code has asked that passed the case."""
+    def learn(self, asked: Asked, room: int = MOST_BYTES) -> int:
+        """Foresee, from now on, what code has asked that passed the case.
+
+        Returns
+        -------
+        int
+            How many bytes that takes: 0 if there are more than `room`, or ways enough.
+        """
         size = sum(len(question) + len(answer) for question, answer in asked)
-        if self._ways >= MOST_WAYS or size > MOST_BYTES:
-            return
+        if self._ways >= MOST_WAYS or size > min(room, MOST_BYTES):
+            return 0
         self._ways += 1
         link = FIRST_LINK
         for question, answer in asked:
@@ -64,6 +70,7 @@ class Foreseen:
                 self._sealed[tag] = sealed(key, answer)
         # In an order that says nothing.
         self.on_wire = msgspec.Raw(msgspec.msgpack.encode(dict(sorted(self._sealed.items()))))
+        return size
 
     def steps(self, since: bytes, until: bytes, count: int) -> list[Step] | None:
         """Return the questions that lead from one link to another; None if these do not."""

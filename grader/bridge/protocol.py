@@ -447,8 +447,8 @@ replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 asks: msgspec.msgpack.Decoder[Ask] = msgspec.msgpack.Decoder(Ask)
 
 _encode_into = msgspec.msgpack.Encoder().encode_into
-_FIRST_ROOM = 512
-"""Bytes that a message gets before it asks for more: nearly all have enough."""
+# Of one thread alone; kept, since to make a new one takes as long as to encode a message.
+_buffer = bytearray()
 
 
 def encode_or_raise(message: Wire) -> bytes:
@@ -463,9 +463,8 @@ def encode_or_raise(message: Wire) -> bytes:
     MemoryError
         If there is no memory for it.
     """
-    buffer = bytearray(_FIRST_ROOM)
-    _encode_into(message, buffer)
-    return bytes(buffer)
+    _encode_into(message, _buffer)
+    return bytes(_buffer)
 
 
 def decode(payload: bytes | bytearray | memoryview, decoder: msgspec.msgpack.Decoder[Any]) -> Any:
