@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from grader.lab import Project
@@ -98,3 +99,20 @@ def test_a_group_is_removed_with_the_processes_in_it(project: Project) -> None:
     finally:
         sleeper.kill()
     assert [folder for folder in groups.folders if folder.exists()] == []
+
+
+def test_a_grader_that_has_less_of_a_processor_than_a_sandbox_may_use_makes_groups(
+    project: Project,
+) -> None:
+    place = Places.find().of.get("cpu")
+    if place is None:
+        pytest.skip("no control group can be made here")
+    little = msgspec.structs.replace(project.lab.limits, cpus=0.3)
+    around = Places({"cpu": place}).make(little)
+    (folder,) = around.folders
+    try:
+        assert cgroup._can_make("cpu", folder, place.version)
+        inner = Places({"cpu": Place(folder, place.version)}).make(project.lab.limits)
+        inner.remove()
+    finally:
+        around.remove()
