@@ -429,6 +429,13 @@ def test_nothing_is_foreseen_from_a_refusal_on(student: Callable[..., Student]) 
     assert len(one.session.learned) == 1
 
 
+def test_nothing_is_foreseen_from_a_copy_on(student: Callable[..., Student]) -> None:
+    """Its number depends on how many objects the test has handed in before."""
+    one = student(sequential("import copy\nx.forward(y)\ncopy.copy(x)\nx.forward(y)"))
+    trained(one, Foreseen())
+    assert len(one.session.learned) == 1
+
+
 @pytest.mark.parametrize(("times", "kept"), [(2, 2), (5, 0)])
 def test_no_more_is_kept_than_will_be_foreseen(
     times: int, kept: int, student: Callable[..., Student]
