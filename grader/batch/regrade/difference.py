@@ -123,10 +123,14 @@ def basis_of(entries: Iterable[Entry]) -> str:
     """Return the digest of what the checks found, whatever people decided."""
     digest = hashlib.sha256()
     for entry in entries:
-        digest.update(entry.key.encode() + b"\0")
-        if entry.report is not None:
-            digest.update(to_json(verdict(entry.report), Audience.STAFF))
+        digest.update(found_in(entry))
     return digest.hexdigest()
+
+
+def found_in(entry: Entry) -> bytes:
+    """Return what the checks found in a submission, whatever people decided, for a digest."""
+    found = b"" if entry.report is None else to_json(verdict(entry.report), Audience.STAFF)
+    return entry.key.encode() + b"\0" + found
 
 
 def prepared_basis(folder: BatchFolder) -> str:

@@ -11,7 +11,7 @@ from grader.atomic_file import write_atomically
 from grader.batch.folder.batch_folder import BatchFolder, entry_of
 from grader.batch.folder.manifest import Manifest
 from grader.batch.regrade.changes import verdict
-from grader.batch.regrade.difference import Kept
+from grader.batch.regrade.difference import Kept, found_in
 from grader.batch.results.cache import NOT_KEPT
 from grader.batch.source.handed import Handed
 from grader.model import Entry, ItemResult, Outcome
@@ -19,40 +19,65 @@ from grader.overrides import apply_overrides
 from grader.scoring import total
 
 
-def to_grade(folder: BatchFolder, manifest: Manifest) -> tuple[list[Handed], list[Kept]]:
-    """Return the archives that are as they were, and what is wrong with the others."""
-    todo, kept = [], []
+class Standing(msgspec.Struct, frozen=True):
+    """What a batch has come to before it is graded again.
+
+    Attributes
+    ----------
+    basis : str
+        As `basis_of` says it.
+    todo : tuple of Handed
+        The archives that are as they were.
+    kept : tuple of Kept
+        What is wrong with the others.
+    """
+
+    basis: str
+    todo: tuple[Handed, ...]
+    kept: tuple[Kept, ...]
+
+
+def survey(folder: BatchFolder, manifest: Manifest) -> Standing:
+    """Look at every result and every archive once."""
+    basis, todo, kept = hashlib.sha256(), [], []
     for one in manifest.handed:
-        try:
-            digest = hashlib.sha256(one.path.read_bytes()).hexdigest()
-        except OSError:
-            why = f"{one.path} is gone: its result stays as it is."
-            kept.append(Kept(one.key, why, failed=False))
-            continue
-        report = folder.entry(one).report
-        if report is not None and digest != report.submission.sha256:
-            why = f"{one.path} is another archive now: grade it with `grader batch` first."
+        entry = folder.entry(one)
+        basis.update(found_in(entry))
+        why = _stays(one, entry)
+        if why:
             kept.append(Kept(one.key, why, failed=False))
         else:
             todo.append(one)
-    return todo, kept
+    return Standing(basis.hexdigest(), tuple(todo), tuple(kept))
+
+
+def _stays(one: Handed, entry: Entry) -> str:
+    """Return why a submission cannot be graded again; empty if it can."""
+    try:
+        with one.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return f"{one.path} is gone: its result stays as it is."
+    if entry.report is not None and digest != entry.report.submission.sha256:
+        return f"{one.path} is another archive now: grade it with `grader batch` first."
+    return ""
 
 
 def merge(
-    folder: BatchFolder, new: BatchFolder, one: Handed, graded: Entry | None
+    folder: BatchFolder, new: BatchFolder, one: Handed, old: Entry, graded: Entry | None
 ) -> tuple[Entry, list[str]]:
     """Keep what the regrade has no better result for; return the entry, and what is kept why."""
-    old = folder.entry(one)
+    key = one.key
     if graded is None or graded.report is None:
-        place = new.folder / "submissions" / one.key
+        place = new.folder / "submissions" / key
         if place.exists():
             shutil.rmtree(place)
-        source = folder.folder / "submissions" / one.key
+        source = folder.folder / "submissions" / key
         if source.exists():
             shutil.copytree(source, place)
         failed = graded is not None and old.report is not None
         return old, [f"could not be graded: {graded.problem}"] if failed and graded else []
-    report = new.read(one.key)
+    report = new.read(key)
     if old.report is None:
         return entry_of(one, report), []
     before = {item.id: item for item in verdict(old.report).items}
@@ -66,9 +91,9 @@ def merge(
         return entry_of(one, report), []
     for item in stays.values():
         for name in item.artefacts:
-            source = folder.artefacts_path(one.key) / name
+            source = folder.artefacts_path(key) / name
             if source.exists():
-                write_atomically(new.artefacts_path(one.key) / name, source.read_bytes())
+                write_atomically(new.artefacts_path(key) / name, source.read_bytes())
     items = tuple(stays.get(item.id, item) for item in found.items)
     score = total(items)
     mixed = msgspec.structs.replace(
@@ -78,8 +103,8 @@ def merge(
         provisional=score.provisional,
         score_note=score.note,
     )
-    mixed = apply_overrides(mixed, new.overrides(), one.key)
-    new.rewrite(one.key, mixed)
+    mixed = apply_overrides(mixed, new.overrides(), key)
+    new.rewrite(key, mixed)
     new_items = {item.id: item for item in found.items}
     why = [
         f"{id_} stays as it is, for now it is {new_items[id_].outcome}: "

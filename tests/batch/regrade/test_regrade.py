@@ -136,6 +136,22 @@ def test_a_regrade_shows_who_loses_what_by_which_case_and_changes_nothing(
     assert "seen in relu/forward" in page
 
 
+def test_what_is_compared_is_read_once_before_and_once_after_it_is_graded_again(
+    batch: BatchFolder, run: Regrade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    original = BatchFolder.read
+
+    def noted(folder: BatchFolder, key: str) -> Report:
+        if folder.folder == batch.folder:
+            read.append(key)
+        return original(folder, key)
+
+    monkeypatch.setattr(BatchFolder, "read", noted)
+    assert len(run(BEN=report("BEN", relu(F), plots())).changes) == 1
+    assert read == ["ADA", "BEN", "CHO"] * 2
+
+
 def test_applied_the_new_results_are_the_batch_s_and_the_old_stay_readable(
     project: Project, batch: BatchFolder, run: Regrade
 ) -> None:
