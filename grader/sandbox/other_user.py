@@ -9,17 +9,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from grader.errors import GraderError, NoSandboxError
+from grader.errors import NoSandboxError
 from grader.lab import Limits
-from grader.sandbox.launch import BOOTSTRAP, ENVIRONMENT, ISOLATED, SOCKET_NAME
-from grader.sandbox.leftovers import temporary_prefix
-from grader.sandbox.process import LaunchedProcess
+from grader.sandbox.launch import BOOTSTRAP, ISOLATED, SOCKET_NAME
+from grader.sandbox.process import ROOT, LaunchedProcess, make_home, start_worker
 from grader.sandbox.runtime import VERSION, Runtime
 
 USER = 10002
@@ -84,48 +81,32 @@ class OtherUserSandbox:
 
     def launch(self, bridge: Path, token: str, limits: Limits) -> LaunchedAsOtherUser:
         """Start the worker as the other user, in a session of its own."""
-        home = Path(tempfile.mkdtemp(prefix=temporary_prefix("process")))
-        root = home / "submission"
-        root.mkdir()
-        for folder in (home, root):
-            os.chown(folder, USER, USER)
+        home = make_home()
+        for place in (home, home / ROOT):
+            os.chown(place, USER, USER)
         folder = self._runtime.folder
         packages = str(folder / "packages")
         command = [str(folder / "python" / "bin" / VERSION), *ISOLATED, "-c"]
         command.append(f"import sys; sys.path.append({packages!r}); {BOOTSTRAP}")
         command += [str(folder / "worker"), str(bridge / SOCKET_NAME), token]
-        try:
-            with (home / "worker.log").open("wb") as log:
-                process = subprocess.Popen(  # noqa: S603 - our own worker
-                    command,
-                    cwd=root,
-                    env={**ENVIRONMENT, "HOME": str(home), "MPLCONFIGDIR": str(home)},
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=log,
-                    start_new_session=True,
-                    user=USER,
-                    group=USER,
-                    extra_groups=[],
-                    umask=0o077,
-                    preexec_fn=_give_up_privileges,
-                )
-        except (OSError, subprocess.SubprocessError) as error:
-            shutil.rmtree(home, ignore_errors=True)
-            raise GraderError(
-                f"The worker process could not be started ({error}).",
-                "Give the container more memory or processes, and grade again.",
-            ) from error
-        return LaunchedAsOtherUser(process, home, root, limits)
+        process = start_worker(
+            command,
+            home,
+            "Give the container more memory or processes, and grade again.",
+            user=USER,
+            group=USER,
+            extra_groups=[],
+            umask=0o077,
+            preexec_fn=_give_up_privileges,
+        )
+        return LaunchedAsOtherUser(process, home, limits)
 
 
 class LaunchedAsOtherUser(LaunchedProcess):
     """A worker of the other user's."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], home: Path, root: Path, limits: Limits
-    ) -> None:
-        super().__init__(process, home, root, limits)
+    def __init__(self, process: subprocess.Popen[bytes], home: Path, limits: Limits) -> None:
+        super().__init__(process, home, limits)
         self.rlimits["NPROC"] = limits.processes
 
     def stop(self) -> None:

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from grader.errors import GraderError
 from grader.lab import Limits
@@ -17,6 +19,8 @@ from grader.sandbox.launch import BOOTSTRAP, ENVIRONMENT, ISOLATED, SOCKET_NAME
 from grader.sandbox.leftovers import temporary_prefix
 
 PACKAGE_FOLDER = Path(__file__).resolve().parents[2]
+ROOT = "submission"
+LOG = "worker.log"
 
 
 class ProcessSandbox:
@@ -45,37 +49,57 @@ class ProcessSandbox:
 
     def launch(self, bridge: Path, token: str, limits: Limits) -> LaunchedProcess:
         """Start the worker as a child in a session of its own."""
-        home = Path(tempfile.mkdtemp(prefix=temporary_prefix("process")))
-        root = home / "submission"
-        root.mkdir()
-        socket_path = str(bridge / SOCKET_NAME)
-        arguments = [
-            sys.executable,
-            *ISOLATED,
-            "-c",
-            BOOTSTRAP,
-            str(PACKAGE_FOLDER),
-            socket_path,
-            token,
-        ]
-        try:
-            with (home / "worker.log").open("wb") as log:
-                process = subprocess.Popen(  # noqa: S603 - our own worker
-                    arguments,
-                    cwd=root,
-                    env={**ENVIRONMENT, "HOME": str(home), "MPLCONFIGDIR": str(home)},
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=log,
-                    start_new_session=True,
-                )
-        except OSError as error:
-            shutil.rmtree(home, ignore_errors=True)
-            raise GraderError(
-                f"The worker process could not be started ({error.strerror}).",
-                "Free some memory or processes and grade again.",
-            ) from error
-        return LaunchedProcess(process, home, root, limits)
+        arguments = [str(PACKAGE_FOLDER), str(bridge / SOCKET_NAME), token]
+        command = [sys.executable, *ISOLATED, "-c", BOOTSTRAP, *arguments]
+        home = make_home()
+        process = start_worker(command, home, "Free some memory or processes and grade again.")
+        return LaunchedProcess(process, home, limits)
+
+
+def make_home() -> Path:
+    """Make a temporary folder for a worker, with one for the submission in it."""
+    home = Path(tempfile.mkdtemp(prefix=temporary_prefix("process")))
+    (home / ROOT).mkdir()
+    return home
+
+
+def start_worker(
+    command: Sequence[str], home: Path, do: str, **as_whom: Any
+) -> subprocess.Popen[bytes]:
+    """Start a worker as a child in a session of its own.
+
+    Parameters
+    ----------
+    command : sequence of str
+        The worker.
+    home : Path
+        As `make_home` made it; removed if the worker cannot be started.
+    do : str
+        What people can do then.
+    **as_whom : object
+        What `Popen` takes for another user.
+
+    Raises
+    ------
+    GraderError
+        If it cannot be started.
+    """
+    try:
+        with (home / LOG).open("wb") as log:
+            return subprocess.Popen(  # noqa: S603 - our own worker
+                command,
+                cwd=home / ROOT,
+                env={**ENVIRONMENT, "HOME": str(home), "MPLCONFIGDIR": str(home)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+                **as_whom,
+            )
+    except (OSError, subprocess.SubprocessError) as error:
+        shutil.rmtree(home, ignore_errors=True)
+        why = error.strerror if isinstance(error, OSError) else error
+        raise GraderError(f"The worker process could not be started ({why}).", do) from error
 
 
 class LaunchedProcess:
@@ -83,12 +107,10 @@ class LaunchedProcess:
 
     own_pids = False
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], home: Path, root: Path, limits: Limits
-    ) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], home: Path, limits: Limits) -> None:
         self._process = process
         self._home = home
-        self.root = str(root)
+        self.root = str(home / ROOT)
         self.rlimits = {
             "AS": limits.memory_mib << 20,
             "CORE": 0,
@@ -113,5 +135,5 @@ class LaunchedProcess:
 
     def last_words(self) -> str:
         """Return the end of what the worker wrote to stderr."""
-        log = self._home / "worker.log"
+        log = self._home / LOG
         return log.read_text(errors="replace").strip()[-400:] if log.exists() else ""
