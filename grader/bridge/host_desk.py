@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from grader.bridge import protocol, values
+from grader.bridge import host_memory, protocol, values
 from grader.bridge.faults import StudentFault, StudentRaised
 from grader.bridge.foreseen import MOST_BYTES, Asked, Foreseen, Step
 from grader.bridge.frames import BadFrame
@@ -67,6 +67,17 @@ class HostDesk:
 
     def answer(self, ask: protocol.Ask) -> protocol.HostReturned | protocol.HostRaised:
         """Do what is asked, and put the result on the wire."""
+        before = host_memory.enter()
+        try:
+            return self._do(ask)
+        except MemoryError:
+            # What is kept is given back with the case; until then there shall be no more of it.
+            pass
+        finally:
+            host_memory.leave(before)
+        raise BadFrame("requests for more memory than a case can need")
+
+    def _do(self, ask: protocol.Ask) -> protocol.HostReturned | protocol.HostRaised:
         result: object = None
         try:
             match ask:
@@ -83,7 +94,7 @@ class HostDesk:
         except StudentRaised as error:
             # The host object called student code back, and that raised.
             return self._refuse(ask, error, error.builtin)
-        except (BadFrame, StudentFault, GraderError):
+        except (BadFrame, StudentFault, GraderError, MemoryError):
             raise
         # Whatever else a host object raises goes to the student's code, as it would in-process.
         except Exception as error:

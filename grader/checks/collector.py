@@ -271,6 +271,7 @@ class _Server:
             answer.send_bytes(_failure(error.what, error.do))
         except BaseException:
             traceback.print_exc()
+            sys.stderr.flush()
             os._exit(1)
         finally:
             sys.stdout.flush()

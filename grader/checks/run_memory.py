@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import resource
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 
-# Bytes that a run may take on top of what is loaded: far above what honest cases need.
+from grader.bridge.host_memory import bound_memory
+
 TRUSTED_MEMORY = 1 << 30
+"""Bytes that student code can make a run take, such as through a host object, on top of what is
+loaded: far above what honest cases need. Two small arrays that broadcast to a huge one then raise
+MemoryError in the case that asked, where the kernel would have killed the whole grading."""
+RESERVE = 1 << 28
+"""Bytes that a run has for itself then."""
 YOUNG_OBJECTS = 10_000
 """How many the garbage collector lets be before it looks among them: a run is short, and little of
 what it makes is in cycles."""
@@ -30,26 +34,10 @@ def settle_memory() -> None:
     for the next one, which was half of a run's page faults. The first time it did so for each page
     alone; now the memory of all is taken as one array, for which numpy asks for huge pages.
     """
-    _bound_memory()
+    bound_memory(TRUSTED_MEMORY, RESERVE)
     gc.set_threshold(YOUNG_OBJECTS)
     with suppress(AttributeError):  # Another C library.
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_THRESHOLD, KEPT_ARRAY)
         mallopt(M_TRIM_THRESHOLD, TRUSTED_MEMORY)
         np.empty(RUN_ARRAYS, np.uint8)  # Freed at once, and kept.
-
-
-def _bound_memory() -> None:
-    """Bound what student code can make the trusted side allocate, such as through a host object.
-
-    Two small arrays that broadcast to a huge one then raise MemoryError in the case that asked,
-    where the kernel would have killed this process and with it the whole grading. The limit is
-    soft, so that sandboxes started from here can set their own.
-    """
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-    except OSError:  # not Linux
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    soft = pages * resource.getpagesize() + TRUSTED_MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

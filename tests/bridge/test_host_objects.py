@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from grader.bridge import protocol
-from grader.bridge.faults import StudentRaised
+from grader.bridge.faults import BrokenProtocol, StudentRaised
 from grader.bridge.foreseen import MOST_BYTES, Foreseen
 from grader.bridge.host_registry import HostRegistry, Reach
 
@@ -220,6 +220,15 @@ def test_student_code_may_try_a_method_and_do_without_it(fit: Callable[..., Any]
         Relu(),
     )
     assert told == "no weights"
+
+
+def test_who_asks_for_more_memory_than_there_is_asks_nothing_more(fit: Callable[..., Any]) -> None:
+    class Greedy(Spy):
+        def forward(self, x: Any) -> Any:
+            raise MemoryError
+
+    with pytest.raises(BrokenProtocol, match="more memory than a case can need"):
+        fit("try:\n    x.forward(y)\nexcept BaseException:\n    return 'goes on'", Greedy(), X)
 
 
 def test_student_code_meets_the_type_of_exception_that_it_would_meet_in_process(

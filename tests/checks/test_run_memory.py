@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from grader.bridge import protocol
-from grader.checks.run_memory import RUN_ARRAYS, TRUSTED_MEMORY, settle_memory
+from grader.bridge import host_memory, protocol
+from grader.checks.run_memory import RESERVE, RUN_ARRAYS, TRUSTED_MEMORY, settle_memory
 
 ARRAY = 3 << 20
 """Bytes: larger than what glibc keeps by itself of several, smaller than what gets huge pages."""
@@ -77,6 +77,19 @@ def test_an_array_beyond_all_honest_needs_is_refused() -> None:
         return True
 
     assert in_a_run(is_refused)
+
+
+def test_host_objects_cannot_take_what_the_run_itself_needs() -> None:
+    def has_some_left() -> bool:
+        taken = []
+        before = host_memory.enter()
+        with suppress(MemoryError):
+            while True:
+                taken.append(bytearray(4 << 20))
+        host_memory.leave(before)
+        return len(taken) > 100 and len(bytearray(RESERVE // 2)) > 0
+
+    assert in_a_run(has_some_left)
 
 
 def test_a_message_that_there_is_no_memory_for_is_no_end_of_the_run() -> None:

@@ -144,6 +144,44 @@ Sequential.__init__ = init
     assert mebibytes < MEMORY_MIB / 4
 
 
+def test_the_last_byte_of_memory_stays_with_those_who_judge(
+    watched_process: WatchedSandbox, project: Project, tmp_path: Path
+) -> None:
+    attack = Attack(
+        name="ever-smaller-copies",
+        tries="A spy is copied until there is no room for another, with ever smaller arrays on it.",
+        item="sequential",
+        code="""
+import copy
+import numpy as np
+
+right_init = Sequential.__init__
+
+def init(self, layers, loss):
+    right_init(self, layers, loss)
+    print("CANARY: copies", flush=True)
+    kept = []
+    for size in (15 << 17, 1 << 17, 1 << 13, 1 << 9, 1 << 6, 1):
+        try:
+            loss.x = np.ones(size)
+            while True:
+                kept.append(copy.deepcopy(loss))
+        except Exception:
+            continue
+
+Sequential.__init__ = init
+""",
+        on="right",
+        outcome=Outcome.CRASHED,
+    )
+    archive = write_archive(attack, project, tmp_path)
+    report = graded(attack, archive, project, watched_process)
+    item = item_of(report, "sequential")
+    assert {*outcomes_of(item)} == {Outcome.CRASHED}, (outcomes_of(item), item.feedback)
+    assert "CANARY" in item.output
+    assert {*outcomes_of(item_of(report, attack.neighbour))} == {Outcome.PASSED}
+
+
 def test_killing_every_worker_is_the_students_loss_and_no_error_of_the_graders(
     watched_process: WatchedSandbox,
     project: Project,
