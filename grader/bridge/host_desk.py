@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from grader.bridge import host_memory, protocol, values
 from grader.bridge.faults import StudentFault, StudentRaised
@@ -14,6 +14,7 @@ from grader.bridge.sealing import FIRST_LINK
 from grader.errors import GraderError
 
 MESSAGE_LENGTH = 600
+_Done = TypeVar("_Done")
 
 
 class HostDesk:
@@ -66,16 +67,14 @@ class HostDesk:
         return [*((step.on_wire, step.answer) for step in self._steps), *self._asked]
 
     def answer(self, ask: protocol.Ask) -> protocol.HostReturned | protocol.HostRaised:
-        """Do what is asked, and put the result on the wire."""
-        before = host_memory.enter()
-        try:
-            return self._do(ask)
-        except MemoryError:
-            # What is kept is given back with the case; until then there shall be no more of it.
-            pass
-        finally:
-            host_memory.leave(before)
-        raise BadFrame("requests for more memory than a case can need")
+        """Do what is asked, and put the result on the wire.
+
+        Raises
+        ------
+        BadFrame
+            If it is more than there is memory for.
+        """
+        return _in_bounds(lambda: self._do(ask))
 
     def _do(self, ask: protocol.Ask) -> protocol.HostReturned | protocol.HostRaised:
         result: object = None
@@ -143,11 +142,27 @@ class HostDesk:
             raise BadFrame("proof of questions that it has not asked")
         self._link = saw.link
         self.catching_up = True
-        for step in steps:
-            if protocol.encode_or_raise(self.answer(step.question)) != step.answer:
-                raise misled()
+        _in_bounds(lambda: self._repeat(steps))
         self._steps += steps
         self.catching_up = False
+
+    def _repeat(self, steps: list[Step]) -> None:
+        for step in steps:
+            if protocol.encode_or_raise(self._do(step.question)) != step.answer:
+                raise misled()
+
+
+def _in_bounds(work: Callable[[], _Done]) -> _Done:
+    """Have host objects work with the memory that they may take."""
+    before = host_memory.enter()
+    try:
+        return work()
+    except MemoryError:
+        # What is kept is given back with the case; until then there shall be no more of it.
+        pass
+    finally:
+        host_memory.leave(before)
+    raise BadFrame("requests for more memory than a case can need")
 
 
 def misled() -> GraderError:
