@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ _STYLES = {
     Fate.NO_SUBMISSION: "yellow",
 }
 _NARROW = 60
+_MOST_NAMED = 10
 
 
 @click.group(
@@ -129,6 +130,8 @@ def _export(
     _show(filling, sheet)
     for remark in layout.remarks:
         log(remark)
+    if any(line.fate is Fate.NO_SUBMISSION for line in filling.lines):
+        _show_passed_over(batch.manifest().passed_over)
     if apply:
         settled = {line.key for line in filling.lines if line.fate in (Fate.CHANGED, Fate.SAME)}
         graded = [one for one in candidates if one.grade.key in settled]
@@ -181,6 +184,16 @@ def _show(filling: Filling, sheet: Path) -> None:
     Console().print(table)
     counts = Counter(line.fate for line in filling.lines)
     log(", ".join(f"{counts[fate]} {fate}" for fate in Fate if counts[fate]))
+
+
+def _show_passed_over(lines: Sequence[str]) -> None:
+    """Name what the batch found and did not take in: it may be what such a student handed in."""
+    if lines:
+        log("Whose submission is missing may have handed in what the batch passed over:")
+    for line in lines[:_MOST_NAMED]:
+        log(f"  {line}")
+    if len(lines) > _MOST_NAMED:
+        log(f"  and {len(lines) - _MOST_NAMED} more such, which report.html names")
 
 
 def _cells(line: Filled) -> tuple[Text, ...]:

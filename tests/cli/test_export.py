@@ -40,11 +40,12 @@ def batch(project: Project, examples: dict[str, Path], tmp_path: Path) -> Path:
             "file": f"someone_90{n + 1}_5{n}_{name}",
         }
         handed.append(Handed(name[:3], examples[name], name, lms))
-        graded = grade(examples[name], Plan(project, None, 1, ["structure"]), lms=lms)
-        folder.write(name[:3], Graded(settled(graded.report, waiting=n == 1)), [])
     folder.begin(
         Manifest(source=tmp_path, sandbox="process", items=(), seed=1, handed=tuple(handed))
     )
+    for n, one in enumerate(handed):
+        graded = grade(one.path, Plan(project, None, 1, ["structure"]), lms=one.lms)
+        folder.write(one.key, Graded(settled(graded.report, waiting=n == 1)), [])
     (tmp_path / "gradebook.csv").write_bytes(GRADEBOOK.encode())
     return folder.folder
 
@@ -92,6 +93,18 @@ def test_what_is_a_grade_is_written_and_the_rest_stays_as_it_was(run: Run, batch
             "someone_901_50_ADA_RIGHT_LAB3.html",
             "someone_901_50_ADA_RIGHT_LAB3.json",
         ]
+
+
+def test_what_was_passed_over_is_named_where_a_student_has_no_submission(
+    run: Run, batch: Path
+) -> None:
+    said = '"someone_903_52_lab.zip" is no plain file and was passed over.'
+    manifest = BatchFolder(batch).manifest()
+    BatchFolder(batch).begin(msgspec.structs.replace(manifest, passed_over=(said,)))
+    assert said not in run("export", "canvas", *options(batch)).stderr
+    with (batch.parent / "gradebook.csv").open("a", newline="") as file:
+        file.write('"Third, Tom",903,,,A,\r\n')
+    assert said in run("export", "canvas", *options(batch)).stderr
 
 
 def test_the_downloaded_sheet_is_never_overwritten(run: Run, batch: Path) -> None:
