@@ -143,4 +143,4 @@ def test_a_decision_reaches_the_page(folder: BatchFolder, project: Project) -> N
     write_overrides(folder.overrides_path, [decision])
     page = " ".join(finish(folder, project).text.split())
     assert "decide on plots" not in page
-    assert "Bob decided on 2026-11-24T10:00:00+01:00: 8 points. no labels" in page
+    assert "Bob decided on 2026-11-24 10:00: 8 points. no labels" in page
