@@ -46,12 +46,12 @@ class Batch:
         sha256 = hashlib.sha256(data).hexdigest()
         report = report_of(PLOTS, submission=SubmissionStamp(path.name, sha256, key, key))
         self.handed.append(Handed(key, path, path.name))
-        self.folder.write(key, Graded(report), ())
         self.folder.begin(
             Manifest(
                 source=self.root, sandbox="process", items=(), seed=1, handed=tuple(self.handed)
             )
         )
+        self.folder.write(key, Graded(report), ())
         return path
 
     def add_files(self, key: str, files: Files) -> Path:
