@@ -17,6 +17,7 @@ from grader.cli.console import log, show_report, watching
 from grader.dataset.files import DataMissing, Dataset
 from grader.dataset.store import find_dataset
 from grader.errors import ConfigurationError, GraderError
+from grader.intake import file_name
 from grader.lab import Project, find_project
 from grader.model import Audience, Report
 from grader.overrides import apply_overrides, read_overrides
@@ -83,7 +84,7 @@ def grade(
     graded_all = True
     for archive in archives:
         try:
-            with watching(archive.name) as watch:
+            with watching(file_name(archive)) as watch:
                 own = msgspec.structs.replace(plan, watch=watch, student_seed=seeds[archive])
                 graded = pipeline.grade(archive, own)
             report = apply_overrides(graded.report, decisions)
@@ -123,7 +124,7 @@ def _seeds(
     """Return the students' numbers from the class list; says on stderr who is not in it."""
     if roster is None:
         return dict.fromkeys(archives)
-    handed = [Handed(path.stem, path, path.name) for path in archives]
+    handed = [Handed(path.stem, path, file_name(path)) for path in archives]
     enrolment = enrol(handed, read_roster(roster), project.lab.lab.name)
     for line in enrolment.unknown:
         log(line)

@@ -3,6 +3,7 @@
 Everything stays in memory. A student's fault is a value, never an exception:
 
     archive_name    FIRSTNAME_LASTNAME_LAB3.zip and what becomes of it
+    file_name       its text, whoever wrote it
     zip_records     a zip's headers, checked against each other
     unzip           contents, counted against the limits     tree        what was unpacked
     entry_path      what a path may be                       left_out    what is dropped for free
@@ -12,6 +13,7 @@ Everything stays in memory. A student's fault is a value, never an exception:
 
 from grader.intake.archive import archive_digest, read_archive, read_archive_bytes
 from grader.intake.archive_name import ArchiveName, read_name
+from grader.intake.file_name import file_name, is_text, name_text
 from grader.intake.folder import NOT_PACKED, read_folder
 from grader.intake.rejection import Rejection
 from grader.intake.shown import listed, quoted
@@ -21,7 +23,10 @@ __all__ = [
     "ArchiveName",
     "Rejection",
     "archive_digest",
+    "file_name",
+    "is_text",
     "listed",
+    "name_text",
     "quoted",
     "read_archive",
     "read_archive_bytes",

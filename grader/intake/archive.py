@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from grader.errors import GraderError
 from grader.intake.archive_name import read_name
+from grader.intake.file_name import file_name
 from grader.intake.layout import judge_top_folder, lay_out
 from grader.intake.rejection import RefusedError, Rejection
 from grader.intake.source_text import note_marks
@@ -50,7 +51,7 @@ def read_archive(path: Path, lab: Lab, name: str | None = None) -> Submission | 
         if len(data) > lab.intake.archive_mib * _MIB:
             while chunk := file.read(_MIB):
                 digest.update(chunk)
-    return _take_in(name or path.name, data, digest.hexdigest(), lab)
+    return _take_in(name or file_name(path), data, digest.hexdigest(), lab)
 
 
 def read_archive_bytes(file_name: str, data: bytes, lab: Lab) -> Submission | Rejection:

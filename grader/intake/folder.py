@@ -10,6 +10,7 @@ from types import MappingProxyType
 from grader.errors import GraderError
 from grader.intake.archive_name import read_name
 from grader.intake.entry_path import check_parts, split_path
+from grader.intake.file_name import file_name
 from grader.intake.layout import lay_out
 from grader.intake.left_out import LeftOut
 from grader.intake.rejection import RefusedError, Rejection
@@ -43,7 +44,7 @@ def read_folder(path: Path, lab: Lab) -> Submission | Rejection:
     GraderError
         If the folder is missing or something in it cannot be read.
     """
-    name = path.resolve().name
+    name = file_name(path.resolve())
     identity = _identity(name, lab)
     try:
         tree, left_out = _read_tree(path, lab)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from grader.intake.file_name import name_text
 from grader.intake.rejection import RefusedError
 from grader.intake.shown import quoted
 
@@ -239,16 +240,13 @@ def _decode(raw: bytes, flags: int, extra: bytes) -> str:
     """Decode a name: UTF-8 where the flag or an extra field says so, or where it can only be that.
 
     The Finder writes UTF-8 and sets no flag; reading that as code page 437 would garble every
-    accent. Text in code page 437 is next to never valid UTF-8 as well.
+    accent.
     """
     if not flags & _UTF8:
         unicode_path = dict(_extra_fields(extra)).get(_UNICODE_PATH, b"")
         if unicode_path[:1] == b"\x01" and unicode_path[1:5] == struct.pack("<L", zlib.crc32(raw)):
             raw = unicode_path[5:]
-        try:
-            return raw.decode("utf-8")
-        except UnicodeDecodeError:
-            return raw.decode("cp437")
+        return name_text(raw)
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:

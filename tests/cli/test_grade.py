@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +60,16 @@ def test_out_takes_a_report_for_each_archive(
     found = sorted(path.name for path in (tmp_path / "reports").iterdir())
     assert found == [f"{name}{end}" for name in STEMS for end in (".html", ".json")]
     assert "Tim Template" in (tmp_path / "reports" / "TIM_TEMPLATE_LAB3.html").read_text()
+
+
+def test_an_archive_whose_name_is_no_text_here_is_graded_under_what_windows_called_it(
+    run: Run, examples: dict[str, Path], tmp_path: Path
+) -> None:
+    name = os.fsdecode("RIGHT_ADÉ_LAB3.zip".encode("cp437"))
+    shutil.copy(examples["ADA_RIGHT_LAB3.zip"], tmp_path / name)
+    result = run("grade", tmp_path / name, *PROCESS, "--only", "structure")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["submission"]["archive"] == "RIGHT_ADÉ_LAB3.zip"
 
 
 def test_what_was_not_asked_for_is_not_run_and_the_score_says_so(

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 
 from grader.batch.source.handed import Handed
+from grader.errors import ConfigurationError
+from grader.intake import is_text
 
 MANIFEST_SCHEMA = "grader-batch-manifest/1"
 
@@ -50,8 +52,14 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 def encode(manifest: Manifest) -> bytes:
-    """Return the manifest as JSON, indented, with a line feed at its end."""
-    return msgspec.json.format(msgspec.json.encode(manifest, enc_hook=str), indent=2) + b"\n"
+    """Return the manifest as JSON, indented, with a line feed at its end.
+
+    Raises
+    ------
+    ConfigurationError
+        If a path in it is no text.
+    """
+    return msgspec.json.format(msgspec.json.encode(manifest, enc_hook=_text), indent=2) + b"\n"
 
 
 def decode(document: bytes) -> Manifest:
@@ -66,6 +74,16 @@ def decode(document: bytes) -> Manifest:
     if manifest.schema != MANIFEST_SCHEMA:
         raise msgspec.ValidationError(f"is of the kind {manifest.schema!r}")
     return manifest
+
+
+def _text(path: Any) -> str:
+    """Turn a path into a string, which JSON has a type for."""
+    if not is_text(path):
+        raise ConfigurationError(
+            f"The path {str(path)!a} is no text in UTF-8, and could not be noted.",
+            "Rename its folders or the file.",
+        )
+    return str(path)
 
 
 def _path(kind: type, value: Any) -> Any:

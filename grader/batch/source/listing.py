@@ -12,8 +12,8 @@ from typing import Protocol
 import msgspec
 
 from grader.errors import ConfigurationError
-from grader.intake import quoted
-from grader.intake.entry_path import check_parts, split_path
+from grader.intake import is_text, name_text, quoted
+from grader.intake.entry_path import split_path
 from grader.intake.entry_stream import is_plain_file, unpacked_parts
 from grader.intake.rejection import RefusedError
 from grader.intake.zip_records import Record, Zip, read_records
@@ -67,7 +67,7 @@ class Listing(Protocol):
     passed_over: tuple[str, ...]
 
     def path_of(self, file: File) -> Path | None:
-        """Return where the file is on disk; None if it must be unpacked first."""
+        """Return where the file is on disk; None if it must be put elsewhere first."""
 
     def content(self, file: File) -> Iterator[bytes]:
         """Yield the file's content in parts.
@@ -117,7 +117,7 @@ class _Folder:
             folders[:] = sorted(name for name in folders if not _hidden(name))
             for name in names:
                 path = Path(top, name)
-                parts = path.relative_to(folder).parts
+                parts = tuple(map(name_text, map(os.fsencode, path.relative_to(folder).parts)))
                 if _hidden(name):
                     continue
                 if path.is_file():
@@ -128,8 +128,8 @@ class _Folder:
         self.passed_over = tuple(sorted(passed_over))
 
     def path_of(self, file: File) -> Path | None:
-        """Return the file's path."""
-        return file.place if isinstance(file.place, Path) else None
+        """Return the file's path, if it can be written down."""
+        return file.place if isinstance(file.place, Path) and is_text(file.place) else None
 
     def content(self, file: File) -> Iterator[bytes]:
         """Yield what is in it."""
@@ -164,7 +164,6 @@ class _OuterZip:
                 continue
             try:
                 parts = split_path(record.name, separator)
-                check_parts(parts)
             except RefusedError as refused:
                 passed_over.append(f"{refused.args[0]}; it was passed over.")
                 continue

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from grader.batch.folder.manifest import Manifest, decode, encode
 from grader.batch.source.handed import Handed
+from grader.errors import ConfigurationError
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 paths = st.from_regex(r"/[a-z é]{1,9}/[a-z]{1,9}\.zip", fullmatch=True)
@@ -42,6 +43,12 @@ def manifests(draw: st.DrawFn) -> Manifest:
 @given(manifests())
 def test_a_manifest_is_read_as_it_was_written(manifest: Manifest) -> None:
     assert decode(encode(manifest)) == manifest
+
+
+def test_a_path_that_is_no_text_is_named() -> None:
+    manifest = Manifest(source=Path("/a\udcff"), sandbox="auto", items=(), seed=1, handed=())
+    with pytest.raises(ConfigurationError, match=r"'/a\\udcff' is no text"):
+        encode(manifest)
 
 
 @given(st.binary(max_size=60))
