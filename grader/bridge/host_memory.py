@@ -8,8 +8,9 @@ pytest makes would end the run.
 from __future__ import annotations
 
 import resource
-from pathlib import Path
 from typing import TypeAlias
+
+from grader.bridge.kernel_files import mapped_bytes
 
 _Limit: TypeAlias = tuple[int, int]
 """Soft and hard, in bytes of address space."""
@@ -35,12 +36,11 @@ def bound_memory(hosts: int, reserve: int) -> None:
     reserve : int
         Bytes that everything else may have on top of that.
     """
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-    except OSError:  # not Linux
+    mapped = mapped_bytes()
+    if not mapped:  # not Linux
         return
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    most = pages * resource.getpagesize() + hosts
+    most = mapped + hosts
     _Bounds.hosts, _Bounds.all = (most, hard), (most + reserve, hard)
     leave(_Bounds.all)
 

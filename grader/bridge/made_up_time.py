@@ -10,10 +10,8 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
-from grader.bridge.run_delay import own_delay_seconds
+from grader.bridge.run_delay import LEAST_SECONDS, own_delay_seconds
 
-LEAST_SECONDS = 0.2
-"""Less is not made up for: to ask takes time as well."""
 MOST_TIMES = 4
 """How many times as long as what it has itself an item, or a script, may be given in all."""
 

@@ -18,15 +18,13 @@ import numpy as np
 from grader.bridge.desk_dataset import DeskDataset
 from grader.bridge.headless import make_headless
 from grader.bridge.network_watch import Kept, NetworkWatch
-from grader.bridge.run_delay import delay_seconds
+from grader.bridge.run_delay import LEAST_SECONDS, delay_seconds
 from grader.bridge.values import AnyArray
 
 SCRIPT = "better_cifar.py"
 MOST_FIGURES = 12
 FIGURE_WIDTH = 900
 """Pixels."""
-LEAST_SECONDS = 0.2
-"""Less than that is not worth putting the end off for."""
 AGAIN = 1.0
 """Seconds after which a script that swallowed its end is told again."""
 

@@ -26,7 +26,7 @@ import numpy.random  # noqa: F401
 from grader.bridge import item_process, memory_count, protocol
 from grader.bridge.dialling import Dial, dial_at
 from grader.bridge.frames import Stream, StreamClosed
-from grader.bridge.kernel_files import contents
+from grader.bridge.kernel_files import contents, mapped_bytes
 from grader.bridge.preloading import Libraries
 from grader.bridge.run_delay import delay_seconds
 
@@ -245,16 +245,11 @@ def _set_limits(rlimits: dict[str, int]) -> None:
     for name, value in rlimits.items():
         which = getattr(resource, f"RLIMIT_{name}")
         if name == "AS":
-            value += _mapped_bytes()
+            value += mapped_bytes()
         _, hard = resource.getrlimit(which)
         if hard != resource.RLIM_INFINITY:
             value = min(value, hard)
         resource.setrlimit(which, (value, value))
-
-
-def _mapped_bytes() -> int:
-    pages = contents("/proc/self/statm").split()
-    return int(pages[0]) * resource.getpagesize() if pages else 0
 
 
 def _be_first_to_go() -> None:

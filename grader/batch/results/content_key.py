@@ -154,12 +154,8 @@ def _installed() -> str:
 
 @cache
 def _given_pictures(template: Path) -> bytes:
-    """Return the digest of the template's pictures, which are nobody's plots."""
-    digest = hashlib.sha256()
-    for path in sorted(template.rglob("*")):
-        if plots.needs(path.name):
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.digest()
+    """Return the digests of the template's pictures, read once."""
+    return b"".join(sorted(plots.given_pictures(template)))
 
 
 def _tests(project: Project) -> _Digests:

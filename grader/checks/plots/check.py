@@ -6,7 +6,7 @@ Whether they show the right curves is for a person, who gets a proposal.
 from __future__ import annotations
 
 import hashlib
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -46,6 +46,15 @@ class _Seen(msgspec.Struct, frozen=True):
 def needs(path: str) -> bool:
     """Tell whether a file of a submission may be looked at as a plot."""
     return PurePosixPath(path).suffix.lower() in SUFFIXES
+
+
+def given_pictures(template: Path) -> frozenset[bytes]:
+    """Return the SHA-256 of the template's pictures, which are nobody's plots."""
+    return frozenset(
+        hashlib.sha256(path.read_bytes()).digest()
+        for path in template.rglob("*")
+        if needs(path.name)
+    )
 
 
 def check_plots(submission: Submission, project: Project, sandbox: Sandbox) -> Judged:
@@ -106,11 +115,7 @@ def _candidates(submission: Submission, project: Project) -> tuple[list[str], bo
     Where results/ has none, those of other folders are looked at: a plot in the wrong place is a
     plot.
     """
-    known = {
-        hashlib.sha256(path.read_bytes()).digest()
-        for path in project.template.rglob("*")
-        if needs(path.name)
-    }
+    known = given_pictures(project.template)
     pictures = [
         path
         for path, data in sorted(submission.files.items())
